@@ -1,0 +1,49 @@
+# `make demo` and `make test` set everything up by themselves; both are quick the second time.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: all venv lint types test test-all bench demo mini clean
+
+all: lint types test
+
+venv: $(READY)
+
+$(READY): requirements/lock.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/lock.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The main job, offline: bundled weights, embedded data, one table.
+demo: $(READY)
+	$(BIN)/sqbench run --codec sqcodec-6k --codec opus-6k --codec identity \
+		--suite signal --data mini --weights bundled --out results/demo
+	$(BIN)/sqbench table results/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -q
+
+# Also what takes longer: full-size conformance of all seven settings, an hour of audio.
+test-all: $(READY)
+	$(BIN)/python -m pytest -q -m 'not gpu and not net and not ray'
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+# Speed against the peers, on this machine, in this run; differences in output beside the times.
+bench: $(READY)
+	$(BIN)/python benchmarks/network.py
+	$(BIN)/python benchmarks/metrics.py
+
+# The embedded data set, made again (needs flite and espeak-ng).
+mini: $(READY)
+	$(BIN)/python tools/make_mini.py
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache

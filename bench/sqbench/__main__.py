@@ -1,0 +1,7 @@
+"""``python -m sqbench``."""
+
+import sys
+
+from sqbench.cli import main
+
+sys.exit(main())

@@ -1,0 +1,146 @@
+"""What the command line does, as functions."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqbench.data.base import Source
+from sqbench.data.resolve import open_source
+from sqbench.metrics.protocol import DEFAULT, check
+from sqbench.results import store as stores
+from sqbench.results.frame import Results
+from sqbench.runner.execute import Monitor, Outcome, Plan, Quiet, execute
+from sqbench.runner.plan import select
+from sqbench.runner.pool import ProcessPool
+from sqbench.suites import metrics_of
+from sqbench_codecs.catalogue import CODECS
+from sqcodec.errors import InputError
+
+if TYPE_CHECKING:
+    from sqbench_codecs import Codec
+
+
+def evaluate(
+    codecs: str | Codec | Sequence[str | Codec],
+    data: str | Source = "mini",
+    *,
+    suite: str = "signal",
+    metrics: Sequence[str] | None = None,
+    protocol: str = DEFAULT,
+    weights: str = "auto",
+    out: str | Path | None = None,
+    limit: int | None = None,
+    workers: int = 2,
+    device: str = "cpu",
+    batch_size: int = 8,
+    domain: str | None = None,
+    force: bool = False,
+    save_audio: bool = False,
+) -> Results:
+    """Run codecs over data and score what comes out.
+
+    Example:
+        >>> import sqbench
+        >>> results = sqbench.evaluate("opus-6k", "mini", limit=1)
+        >>> float(results.summary().loc["opus-6k", "measured_bps"]) > 6000
+        True
+
+    Args:
+        codecs: registry names, ``file.py:Class``, or loaded codecs.
+        data: a source, or what ``--data`` takes: ``mini``, a folder, a manifest, ``hf:...``.
+        suite: which metrics; ``metrics`` names them instead.
+        weights: ``auto``, ``official``, ``bundled`` or a path.
+        out: results folder; what is there is not computed again. ``None`` keeps nothing on disk.
+        limit: at most that many utterances of each set.
+        workers: processes that measure; values do not depend on it.
+
+    Returns:
+        The results in ``out``, of this run and of earlier ones.
+
+    Raises:
+        InputError: nothing could be run.
+    """
+    chosen = [codecs] if not isinstance(codecs, list | tuple) else list(codecs)
+    options = Options(
+        suite=suite,
+        metrics=metrics,
+        protocol=protocol,
+        weights=weights,
+        limit=limit,
+        workers=workers,
+        device=device,
+        batch_size=batch_size,
+        force=force,
+        save_audio=save_audio,
+    )
+    source = open_source(data, domain=domain) if isinstance(data, str) else data
+    if out is not None:
+        run(chosen, source, Path(out), options)
+        return Results.load(Path(out))
+    with tempfile.TemporaryDirectory() as folder:
+        run(chosen, source, Path(folder), options)
+        return Results.load(Path(folder))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run is done; see `evaluate` for what each means."""
+
+    suite: str = "signal"
+    metrics: Sequence[str] | None = None
+    protocol: str = DEFAULT
+    weights: str = "auto"
+    limit: int | None = None
+    workers: int = 2
+    device: str = "cpu"
+    batch_size: int = 8
+    seed: int = 0
+    force: bool = False
+    save_audio: bool = False
+    command: str = ""
+
+
+def run(
+    codecs: Sequence[str | Codec],
+    source: Source,
+    out: Path,
+    options: Options,
+    monitor: Monitor | None = None,
+) -> Outcome:
+    """One run into ``out``; `evaluate` and the command line end here.
+
+    Raises:
+        InputError: an argument cannot be used, or nothing could be run.
+    """
+    check(options.protocol)
+    for name, number in (("workers", options.workers), ("batch size", options.batch_size), ("limit", options.limit)):
+        if number is not None and number < 1:
+            raise InputError(name, expected="at least 1", found=str(number))
+    for codec in codecs:
+        if isinstance(codec, str):
+            CODECS.get(codec)  # a misspelt name must not cost the time of those before it
+    wanted = metrics_of(options.suite, options.metrics)
+    selection = select(source, wanted, options.limit)
+    if not selection.items:
+        raise InputError(f"data {source.location}", expected="at least one clip", found="none")
+    plan = Plan(
+        codecs=codecs,
+        selection=selection,
+        metrics=wanted,
+        suite=options.suite,
+        protocol=options.protocol,
+        out=out,
+        weights=options.weights,
+        device=options.device,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        force=options.force,
+        save_audio=options.save_audio,
+        command=options.command,
+    )
+    with ProcessPool(options.workers, prefetch=2 * options.workers) as pool:
+        return execute(plan, stores.load(out), pool, monitor or Quiet())

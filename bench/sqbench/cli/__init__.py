@@ -1,0 +1,63 @@
+"""The command line: ``sqbench COMMAND``. One file a command: parse, call, print."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from sqcodec.errors import InputError
+
+COMMANDS = ("run", "table", "compare", "score", "codecs", "metrics", "data", "export")
+
+EPILOG = """\
+examples:
+  sqbench run --codec sqcodec-6k --codec opus-6k --suite signal --data mini --out results/
+  sqbench table results/ --paper
+  sqbench score --ref originals/ --est decoded/
+exit status: 0 everything scored, 2 some scores are missing (and listed), 1 could not run
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        # argparse would exit with 2, which here means that a run left scores missing.
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: error: {message}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    from sqbench import __version__
+
+    parse = _Parser(
+        prog="sqbench",
+        description="Benchmark neural audio codecs by the Codec-SUPERB protocol.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parse.add_argument("--version", action="version", version=f"sqbench {__version__}")
+    commands = parse.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+    for name in COMMANDS:
+        import_module(f"sqbench.cli.{name}").add(commands)
+    return parse
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.handler(options)
+        return status
+    except InputError as error:
+        print(f"sqbench {options.command}: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; what was scored is kept, the same command goes on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, `| head` for one
+        sys.stderr.close()
+        return 0

@@ -1,0 +1,66 @@
+"""``sqbench data check``: what is in a source, whole and readable or not."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqbench.data.check import CheckReport
+
+
+def add(commands: Any) -> None:
+    """Register the command."""
+    parse = commands.add_parser("data", help="look at data")
+    actions = parse.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = actions.add_parser("check", help="read every clip and report on each set")
+    check.add_argument("source", help="as --data of `sqbench run`")
+    check.add_argument("--domain", choices=("speech", "music", "general"))
+    check.set_defaults(handler=handle)
+
+
+def handle(options: argparse.Namespace) -> int:
+    """Print; 0 all fine, 2 something cannot be scored."""
+    from sqbench.data.check import check
+
+    report = check(options.source, domain=options.domain)
+    _print(report)
+    return 0 if report.ok else 2
+
+
+def _print(report: CheckReport) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console.print(escape(f"{report.name} ({report.location})"), soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    for title in ("set", "category", "files", "minutes", "rates (Hz)", "channels", "state"):
+        table.add_column(title, justify="right" if title in ("files", "minutes") else "left")
+    for each in report.sets:
+        rates = ", ".join(f"{rate}: {n}" for rate, n in sorted(each.sample_rates.items()))
+        channels = ", ".join(f"{c}: {n}" for c, n in sorted(each.channels.items()))
+        bad = f"{len(each.problems)} cannot be scored" if each.problems else ""
+        state = "complete" if each.complete else escape(each.error or bad or "empty")
+        table.add_row(
+            escape(each.name) + ("" if each.official else " (not of the eleven)"),
+            each.category or "unknown",
+            str(each.files),
+            f"{each.duration_s / 60:.1f}",
+            rates,
+            channels,
+            state,
+        )
+    console.print(table)
+    for each in report.sets:
+        for problem in each.problems:
+            console.print(escape(f"  {problem.id}: {problem.kind}: {problem.detail}"), soft_wrap=True)
+        if each.ignored:
+            console.print(escape(f"  {each.name}: not read: {', '.join(each.ignored)}"))
+    if report.missing_sets:
+        console.print(f"official sets not here: {', '.join(report.missing_sets)}", soft_wrap=True)
+    if report.task_folders is not None:
+        for name, there in report.task_folders.items():
+            console.print(f"{name}: {'there' if there else 'not here'}")

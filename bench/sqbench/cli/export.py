@@ -1,0 +1,51 @@
+"""``sqbench export``: results in the forms that Codec-SUPERB takes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from sqbench.cli.table import add_choice
+
+
+def add(commands: Any) -> None:
+    """Register the command."""
+    parse = commands.add_parser("export", help="write results in Codec-SUPERB's formats")
+    parse.add_argument("results", type=Path)
+    parse.add_argument("--to", type=Path, required=True, metavar="DIR", help="where to write")
+    parse.add_argument(
+        "--format",
+        choices=("slt", "main"),
+        default="slt",
+        help="slt: the challenge's logs and row; main: branch main's JSON (default: slt)",
+    )
+    parse.add_argument("--codec", help="only this codec")
+    parse.add_argument(
+        "--failures",
+        choices=("mean", "drop"),
+        default="drop",
+        help="of slt: drop leaves out what is incomplete, as the official scripts do",
+    )
+    add_choice(parse)
+    parse.set_defaults(handler=handle)
+
+
+def handle(options: argparse.Namespace) -> int:
+    """Write, and say what and where."""
+    from sqbench.results import export, store
+
+    written = export.export(
+        store.load(options.results),
+        options.to,
+        options.format,
+        codec=options.codec,
+        source=options.source,
+        protocol=options.protocol,
+        failures=options.failures,
+    )
+    for path in written.paths:
+        print(path)
+    for note in written.notes:
+        print(note)
+    return 0

@@ -1,0 +1,129 @@
+"""``sqbench score``: existing audio against its references, without a codec."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqbench.cli.run import add_protocol, add_workers
+
+if TYPE_CHECKING:
+    from sqbench.scoring import Score
+
+
+def add(commands: Any) -> None:
+    """Register the command."""
+    parse = commands.add_parser(
+        "score",
+        help="score a folder of audio against another",
+        description="Score every file of a folder against its namesake (same relative path, "
+        "extensions aside) in another.",
+    )
+    parse.add_argument("--ref", type=Path, required=True, metavar="DIR", help="references")
+    parse.add_argument("--est", type=Path, required=True, metavar="DIR", help="estimates")
+    parse.add_argument("--metrics", default="sdr,mel,stoi,pesq", help="default: sdr,mel,stoi,pesq")
+    add_protocol(parse)
+    add_workers(parse)
+    parse.add_argument("--format", choices=("table", "csv", "jsonl"), default="table")
+    parse.set_defaults(handler=handle)
+
+
+def handle(options: argparse.Namespace) -> int:
+    """Score; 0 all scored, 2 some missing."""
+    from sqbench.metrics import registry
+    from sqbench.scoring import score_folders
+
+    names = [name.strip() for name in options.metrics.split(",")]
+    columns = [metric.name for metric in registry.resolve_all(names)]
+    scores = score_folders(
+        options.ref, options.est, names, protocol=options.protocol, workers=options.workers
+    )
+    missing = 0
+    collected: list[Score] = []
+    for score in scores:
+        missing += score.measurement.status not in ("ok", "identical")
+        if options.format == "jsonl":
+            print(_line(score), flush=True)
+        else:
+            collected.append(score)
+    if options.format == "csv":
+        _csv(collected, columns)
+    elif options.format == "table":
+        _table(collected, columns)
+    if missing:
+        print(f"{missing} scores are missing; see the reasons above", file=sys.stderr)
+    return 2 if missing else 0
+
+
+def _line(score: Score) -> str:
+    measurement = score.measurement
+    value = measurement.value if measurement.status == "ok" else None
+    return json.dumps(
+        {"id": score.id, "metric": score.metric, "value": value, "reason": measurement.reason},
+        ensure_ascii=False,
+    )
+
+
+def _csv(scores: Sequence[Score], columns: Sequence[str]) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["id", *columns, "reason"])
+    for name, row in _rows(scores).items():
+        values = [
+            repr(row[c].measurement.value) if row[c].measurement.status == "ok" else ""
+            for c in columns
+        ]
+        writer.writerow([name, *values, _reasons(row)])
+
+
+def _table(scores: Sequence[Score], columns: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    for column in columns:
+        table.add_column(column, justify="right")
+    table.add_column("reason", overflow="fold")
+    for name, row in _rows(scores).items():
+        cells = []
+        for column in columns:
+            m = row[column].measurement
+            cells.append(f"{m.value:.4f}" if m.status == "ok" else m.status)
+        table.add_row(name, *cells, _reasons(row))
+    means = []
+    for column in columns:
+        values = [
+            s.measurement.value
+            for s in scores
+            if s.metric == column and s.measurement.status == "ok"
+        ]
+        total = sum(s.metric == column for s in scores)
+        mean = f"{sum(values) / len(values):.4f}" if values else "none"
+        means.append(f"{mean} ({len(values)} of {total})")
+    table.add_section()
+    table.add_row("mean (scored of expected)", *means, "")
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, highlight=False).print(table)
+
+
+def _rows(scores: Sequence[Score]) -> dict[str, dict[str, Score]]:
+    rows: dict[str, dict[str, Score]] = {}
+    for score in scores:
+        rows.setdefault(score.id, {})[score.metric] = score
+    return rows
+
+
+def _reasons(row: dict[str, Score]) -> str:
+    reasons: dict[str, list[str]] = {}
+    for metric, score in row.items():
+        if score.measurement.reason:
+            reasons.setdefault(score.measurement.reason, []).append(metric)
+    if len(reasons) == 1 and len(next(iter(reasons.values()))) == len(row):
+        return next(iter(reasons))
+    return "; ".join(f"{', '.join(metrics)}: {reason}" for reason, metrics in reasons.items())

@@ -1,0 +1,58 @@
+"""``sqbench table``: results as the paper's table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+FORMATS = ("rich", "markdown", "latex", "csv", "json")
+
+
+def add(commands: Any) -> None:
+    """Register the command."""
+    parse = commands.add_parser("table", help="print results as a table")
+    parse.add_argument("results", type=Path, nargs="*", default=[Path("results")])
+    add_format(parse)
+    parse.add_argument("--sort", metavar="COLUMN", help="column of the CSV (default: bitrate)")
+    parse.add_argument("--paper", action="store_true", help="set the paper's own rows beside ours")
+    parse.add_argument("--ci", action="store_true", help="95 %% bootstrap intervals")
+    parse.add_argument(
+        "--failures",
+        choices=("mean", "drop"),
+        default="mean",
+        help="mean: of what is scored, marked; drop: as the official scripts, the whole set goes",
+    )
+    add_choice(parse)
+    parse.set_defaults(handler=handle)
+
+
+def add_format(parse: argparse.ArgumentParser) -> None:
+    """The option that names the output's form."""
+    parse.add_argument("--format", choices=FORMATS, default="rich")
+
+
+def add_choice(parse: argparse.ArgumentParser) -> None:
+    """The options that choose among results."""
+    parse.add_argument("--source", help="only results on this data")
+    parse.add_argument("--protocol", help="only results under this protocol")
+
+
+def handle(options: argparse.Namespace) -> int:
+    """Print."""
+    from sqbench.report import render, table
+    from sqbench.results import store
+
+    built = table.build(
+        store.load(options.results),
+        failures=options.failures,
+        ci=options.ci,
+        sort=options.sort,
+        paper=options.paper,
+        source=options.source,
+        protocol=options.protocol,
+    )
+    render.show(built, options.format)
+    sys.stdout.flush()
+    return 0

@@ -1,0 +1,248 @@
+"""Hugging Face `datasets`: from the hub, or a local folder in one of its formats.
+
+Audio is taken as the stored bytes (``Audio(decode=False)``) and read by `sqbench.audio`, so that no
+decoder of that library and no resampling comes between.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqcodec.errors import InputError
+
+from .base import (
+    DOMAINS,
+    Source,
+    Utterance,
+    category_of,
+    checked_id,
+    known_domain,
+    refuse_mixed_categories,
+)
+
+PREFIX = "hf:"
+SPLIT_DOMAINS = {"speech": "speech", "music": "music", "audio": "general", "general": "general"}
+"""What a split's name says of its domain (``voidful/codec-superb-tiny``: Speech, Audio, Music)."""
+
+_REFERENCE = re.compile(r"(?P<name>[^@:]+)(@(?P<revision>[^@:]+))?(:(?P<split>[\w.-]+))?")
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+logger = logging.getLogger(__name__)
+
+
+class HubSource(Source):
+    """Rows of a dataset with an audio column; ids are ``<split>/<column id, or row number>``.
+
+    A row's set is its column ``dataset``, else ``<name>_<split>``. Its domain is the column
+    ``domain``, else what the split's name says (`SPLIT_DOMAINS`), else the argument. Other columns
+    of text or numbers become labels. An id that repeats gets ``~<row number>`` appended. Each
+    utterance holds its bytes, so iterate rather than collect where the dataset is large.
+
+    Args:
+        reference: ``NAME[@REVISION][:SPLIT]`` or ``FOLDER[:SPLIT]``; the folder was written by
+            ``save_to_disk`` or holds files that `datasets` loads (Parquet).
+        domain: domain of the rows that neither column nor split describes.
+        streaming: read over the network without a local copy; a folder written by
+            ``save_to_disk`` is memory-mapped either way.
+    """
+
+    def __init__(
+        self, reference: str, *, domain: str | None = None, streaming: bool = False
+    ) -> None:
+        self.folder, name, self.revision, self.split = _parse(reference)
+        self.dataset_name = name
+        self.domain = None if domain is None else known_domain(domain, "domain")
+        self.streaming = streaming
+        self.name = (self.folder.resolve().name if self.folder else name).split("/")[-1]
+        self.location = PREFIX + reference
+        self._resolved: str | None = None
+        self._loaded: dict[str, Any] | None = None
+
+    def describe(self) -> dict[str, str]:
+        """Name, location, the commit that the hub resolved, the fingerprint of each split."""
+        splits = self._splits()
+        about = super().describe() | {"splits": ",".join(splits)}
+        if self._resolved:
+            about["revision"] = self._resolved
+        for split, data in splits.items():
+            fingerprint = getattr(data, "_fingerprint", None)
+            if fingerprint:
+                about[f"fingerprint_{split}"] = fingerprint
+        return about
+
+    def utterances(self) -> Iterator[Utterance]:
+        """The rows, split by split in the order of the splits' names.
+
+        Raises:
+            InputError: no such dataset or split, no audio column, a domain that nothing states.
+        """
+        splits = self._splits()
+        audio = {split: _audio_column(data, self.location) for split, data in splits.items()}
+        return refuse_mixed_categories(self._rows(splits, audio), self.location)
+
+    def _rows(self, splits: dict[str, Any], audio: dict[str, str]) -> Iterator[Utterance]:
+        from datasets import Audio
+
+        for split, data in splits.items():
+            features = data.features
+            rows = data.cast_column(audio[split], Audio(decode=False))
+            seen: set[str] = set()
+            for number, row in enumerate(rows):
+                sound = row.pop(audio[split]) or {}
+                yield self._utterance(split, number, _labels(row, features), sound, seen)
+
+    def _utterance(
+        self, split: str, number: int, row: dict[str, str], sound: dict[str, Any], seen: set[str]
+    ) -> Utterance:
+        where = f"{self.location}, split {split}, row {number}"
+        domain, from_column = self._domain(split, row.pop("domain", None), where)
+        default = f"{self.name}_{split}" + (f"_{domain}" if from_column else "")
+        tail = row.pop("id", f"{number:06d}").strip("/")
+        if tail in seen:
+            logger.warning("%s: id %r is not unique; '~%d' is appended", where, tail, number)
+            tail = f"{tail}~{number}"
+        seen.add(tail)
+        payload, path = sound.get("bytes"), sound.get("path")
+        if payload is None and path and "://" in path:
+            payload = _fetch(path)
+        local = Path(path) if payload is None and path else None
+        return Utterance(
+            id=checked_id(f"{split}/{tail}", where),
+            dataset=row.pop("dataset", default),
+            category=category_of(domain),
+            domain=domain,
+            path=local,
+            # A row without audio is a clip of no bytes: it fails when read, not the run.
+            payload=b"" if payload is None and local is None else payload,
+            labels=row,
+        )
+
+    def _domain(self, split: str, stated: str | None, where: str) -> tuple[str, bool]:
+        if stated is not None and (stated.lower() in DOMAINS or self.domain is None):
+            return known_domain(stated, where), True
+        domain = SPLIT_DOMAINS.get(split.lower(), self.domain)
+        if domain is None:
+            raise InputError(
+                where,
+                expected=f"a column 'domain', or a split named {', '.join(SPLIT_DOMAINS)}",
+                found=f"neither in split {split!r}",
+                remedy="Give --domain speech, music or general.",
+            )
+        return domain, False
+
+    def _splits(self) -> dict[str, Any]:
+        if self._loaded is None:
+            import datasets
+
+            try:
+                self._loaded = self._load()
+            except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+                if isinstance(error, InputError):
+                    raise
+                raise InputError(
+                    self.location,
+                    expected="a dataset that can be loaded",
+                    found=f"{type(error).__name__}: {error}",
+                    remedy="Check name, split and network, or give a local copy as hf:FOLDER.",
+                ) from error
+        return self._loaded
+
+    def _load(self) -> dict[str, Any]:
+        import datasets
+
+        if self.folder and any((self.folder / f).is_file() for f in _SAVED):
+            loaded = datasets.load_from_disk(str(self.folder))
+            if isinstance(loaded, datasets.Dataset):
+                loaded = {str(loaded.split or "train"): loaded}
+            return self._chosen(dict(loaded))
+        builder = datasets.load_dataset_builder(
+            str(self.folder or self.dataset_name), revision=self.revision
+        )
+        if not self.folder and _COMMIT.fullmatch(builder.hash or ""):
+            self._resolved = builder.hash
+        if self.streaming:
+            return self._chosen(dict(builder.as_streaming_dataset()))
+        builder.download_and_prepare()
+        return self._chosen(dict(builder.as_dataset()))
+
+    def _chosen(self, splits: dict[str, Any]) -> dict[str, Any]:
+        """The wanted splits by name, so that their order does not depend on the storage."""
+        if self.split is not None and self.split not in splits:
+            raise InputError(
+                self.location,
+                expected=f"a split among {', '.join(sorted(splits))}",
+                found=repr(self.split),
+            )
+        names = sorted(splits) if self.split is None else [self.split]
+        return {name: splits[name] for name in names}
+
+
+_SAVED = ("dataset_dict.json", "state.json")
+"""The files that tell a folder written by ``save_to_disk``."""
+
+
+def _parse(reference: str) -> tuple[Path | None, str, str | None, str | None]:
+    """Folder (if local), name, revision and split of a reference."""
+    if reference and Path(reference).expanduser().is_dir():
+        return Path(reference).expanduser(), reference, None, None
+    match = _REFERENCE.fullmatch(reference)
+    if match:
+        name, revision, split = match["name"], match["revision"], match["split"]
+        folder = Path(name).expanduser()
+        if folder.is_dir() and revision is None:
+            return folder, name, None, split
+        if _HUB_NAME.fullmatch(name) and not folder.is_dir():
+            return None, name, revision, split
+    raise InputError(
+        PREFIX + reference,
+        expected="hf:NAME[@REVISION][:SPLIT], or hf:FOLDER[:SPLIT] of a folder that exists",
+        found=repr(reference),
+        remedy="For example hf:voidful/codec-superb-tiny:Speech.",
+    )
+
+
+def _audio_column(data: Any, location: str) -> str:
+    """The column of type Audio (or the struct of bytes and path that it is stored as)."""
+    from datasets import Audio
+
+    features = data.features or {}
+    found: list[str] = [
+        name
+        for name, kind in features.items()
+        if isinstance(kind, Audio) or (isinstance(kind, dict) and {"bytes", "path"} <= set(kind))
+    ]
+    if "audio" in found:
+        return "audio"
+    if len(found) == 1:
+        return found[0]
+    raise InputError(
+        location,
+        expected="one column of type Audio, or one named 'audio' among several",
+        found=", ".join(found or features) or "columns that streaming does not tell",
+        remedy="Cast or rename the column to 'audio'." if features else "Read without streaming.",
+    )
+
+
+def _labels(row: dict[str, Any], features: Any) -> dict[str, str]:
+    """Texts and numbers as text; a class label by its name; nulls and nested values left out."""
+    labels = {}
+    for key, value in row.items():
+        kind = features[key]
+        if isinstance(value, int) and hasattr(kind, "int2str") and value >= 0:
+            value = kind.int2str(value)
+        if isinstance(value, str | int | float) and str(value).strip():
+            labels[key] = str(value).strip()
+    return labels
+
+
+def _fetch(url: str) -> bytes:
+    """Bytes of a file that a streamed dataset names by URL instead of holding."""
+    from datasets.utils.file_utils import xopen
+
+    with xopen(url, "rb") as file:
+        return bytes(file.read())

@@ -1,0 +1,73 @@
+"""The metric contract: what a metric is given, what it returns, and how it declines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float64]
+
+
+class Undefined(Exception):
+    """A metric has no value for this pair. The reason becomes a null record, never a number."""
+
+    def __init__(self, reason: str, *, identical: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.identical = identical
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (self.reason, self.identical)
+
+
+def _rebuild(reason: str, identical: bool) -> Undefined:
+    return Undefined(reason, identical=identical)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A reference and an estimate, prepared by the protocol (see `sqbench.metrics.protocol`).
+
+    Attributes:
+        reference: float64 ``[T]``, the first channel, at its own rate.
+        estimate: float64 ``[T]``, brought to the reference's rate and cut to the shorter length.
+        sample_rate: of both, in Hz.
+        estimate_rate: the rate that the estimate came with.
+        protocol: ``slt2024`` or ``slt2024-strict``.
+    """
+
+    reference: Samples
+    estimate: Samples
+    sample_rate: int
+    estimate_rate: int
+    protocol: str = "slt2024"
+
+
+class Metric(ABC):
+    """One way to compare a pair.
+
+    Attributes:
+        name: registry name and table column.
+        version: raised when values may change; part of every record key.
+        direction: whether higher or lower is better.
+        bounds: lowest and highest possible value, ``None`` where there is none.
+        categories: the categories of data it is defined for by the protocol.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    direction: ClassVar[Literal["higher", "lower"]]
+    bounds: ClassVar[tuple[float | None, float | None]]
+    categories: ClassVar[tuple[str, ...]] = ("speech", "audio")
+
+    @abstractmethod
+    def measure(self, pair: Pair) -> float:
+        """The value for one pair.
+
+        Raises:
+            Undefined: there is no value; says why.
+        """

@@ -1,0 +1,90 @@
+"""The columns of the table: names, units, digits and directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from sqbench.results.row import Row
+from sqcodec.errors import InputError
+
+Direction = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column after the model's name.
+
+    Attributes:
+        key: its name in CSV and JSON.
+        title: its name for people, one or two words.
+        unit: shown under the title.
+        digits: decimals shown; files hold full precision.
+        direction: which way is better; ``None`` where that is not a question.
+        scores: whether the values are scores, not properties of the codec.
+    """
+
+    key: str
+    title: str
+    unit: str = ""
+    digits: int
+    direction: Direction | None = None
+    scores: bool = False
+
+    @property
+    def arrow(self) -> str:
+        return {"higher": "↑", "lower": "↓", None: ""}[self.direction]
+
+
+def _score(key: str, title: str, digits: int, direction: Direction, unit: str = "") -> Column:
+    return Column(key=key, title=title, unit=unit, digits=digits, direction=direction, scores=True)
+
+
+FIXED: tuple[Column, ...] = (
+    Column(key="bitrate_bps", title="Bitrate", unit="bps", digits=0),
+    Column(key="measured_bps", title="Measured", unit="bps", digits=0),
+    Column(key="num_codebooks", title="#Q", digits=0),
+    Column(key="macs_g", title="MACs", unit="G", digits=2),
+    Column(key="params_m", title="Params", unit="M", digits=2),
+    _score("sdr", "SDR", 2, "higher", "dB"),
+    _score("mel", "MEL", 3, "lower"),
+    _score("stoi", "STOI", 3, "higher"),
+    _score("pesq", "PESQ", 3, "higher"),
+    _score("audio_sdr", "Audio SDR", 2, "higher", "dB"),
+    _score("audio_mel", "Audio MEL", 3, "lower"),
+)
+"""The paper's Table 1 with the measured bitrate; these and the model are the CSV's columns."""
+
+CSV_HEADER = ("model", *(column.key for column in FIXED))
+
+
+def columns_for(rows: Iterable[Row]) -> tuple[Column, ...]:
+    """The fixed columns, then one for every other metric that the rows have."""
+    known = {column.key for column in FIXED}
+    extra: dict[str, Column] = {}
+    for row in rows:
+        for key, cell in row.cells.items():
+            if key not in known and key not in extra:
+                prefix = "" if cell.category == "speech" else f"{cell.category.capitalize()} "
+                extra[key] = Column(
+                    key=key,
+                    title=prefix + cell.metric.upper(),
+                    digits=3,
+                    direction=direction_of(cell.metric),
+                    scores=True,
+                )
+    return (*FIXED, *extra.values())
+
+
+def direction_of(metric: str) -> Direction | None:
+    """Which way a metric is better; ``None`` for one that this installation does not know."""
+    for column in FIXED:
+        if column.key == metric:
+            return column.direction
+    from sqbench.metrics import registry
+
+    try:
+        return registry.get(metric).direction
+    except InputError:
+        return None

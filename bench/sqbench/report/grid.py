@@ -1,0 +1,184 @@
+"""A grid of texts, and its three forms for people: terminal, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """A column's head: title, what belongs beneath it, and whether its cells are numbers."""
+
+    title: str
+    below: str = ""
+    number: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridCell:
+    """One cell: a text, a mark after it, a detail (an interval, the weights), and stress."""
+
+    text: str
+    mark: str = ""
+    detail: str = ""
+    bold: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Rows in groups, with a title above and notes below."""
+
+    title: str
+    heads: Sequence[Head]
+    groups: Sequence[Sequence[Sequence[GridCell]]]
+    notes: Sequence[str] = ()
+
+
+LEVELS = (0, 1, 2)
+"""How narrow `to_rich` makes a table: details beside names, beneath them, and themselves folded."""
+
+
+def to_rich(grid: Grid, *, level: int = 0) -> RichTable:
+    """The grid for a terminal, at one of the `LEVELS`."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=grid.title,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        pad_edge=False,
+        padding=(0, 0, 0, 1),
+        show_edge=False,
+    )
+    for head in grid.heads:
+        table.add_column(
+            f"{head.title}\n{head.below}" if head.below else head.title,
+            justify="right" if head.number else "left",
+            no_wrap=True,
+        )
+    columns = [[row[i] for group in grid.groups for row in group] for i in range(len(grid.heads))]
+    texts = [
+        _numbers(column, head, level) if head.number else [_name(cell, level) for cell in column]
+        for head, column in zip(grid.heads, columns, strict=True)
+    ]
+    lines = iter(zip(*texts, strict=True))
+    for group in grid.groups:
+        for _ in group:
+            table.add_row(*next(lines))
+        table.add_section()
+    return table
+
+
+def _name(cell: GridCell, level: int) -> Text:
+    from rich.text import Text
+
+    text = Text(cell.text + cell.mark)
+    if cell.detail:
+        text.append("\n" if level else " ").append(cell.detail, style="dim")
+    return text
+
+
+def _numbers(cells: Sequence[GridCell], head: Head, level: int) -> list[Text]:
+    """Numbers with their digits under each other, whether a mark follows or not.
+
+    Padded to the column's width here: justified right, they would lose the space that stands
+    where others have a mark.
+    """
+    from rich.text import Text
+
+    pad = " " if any(cell.mark for cell in cells) else ""
+    details = [cell.detail.replace(", ", ",\n") if level == 2 else cell.detail for cell in cells]
+    parts = [*(cell.text for cell in cells), *"\n".join(details).split("\n")]
+    width = max(len(head.title) - len(pad), len(head.below) - len(pad), *map(len, parts))
+    texts = []
+    for cell, detail in zip(cells, details, strict=True):
+        text = Text(" " * (width - len(cell.text)), justify="left")
+        text.append(cell.text, style="bold" if cell.bold else "").append(cell.mark or pad)
+        for line in detail.split("\n") if detail else ():
+            text.append("\n" + line.rjust(width) + pad, style="dim")
+        texts.append(text)
+    return texts
+
+
+def to_markdown(grid: Grid) -> str:
+    """The grid as a Markdown table, notes as a list."""
+    heads = [" ".join(filter(None, (head.title, head.below))) for head in grid.heads]
+    lines = [f"**{_pipes(grid.title)}**", ""] if grid.title else []
+    lines.append(_markdown_line(heads))
+    lines.append(_markdown_line(["---:" if head.number else ":---" for head in grid.heads]))
+    for group in grid.groups:
+        lines += [_markdown_line([_markdown_cell(cell) for cell in row]) for row in group]
+    if grid.notes:
+        lines += ["", *(f"- {note}" for note in grid.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_cell(cell: GridCell) -> str:
+    text = f"**{cell.text}**" if cell.bold else cell.text
+    return f"{text}{cell.mark}" + (f" {cell.detail}" if cell.detail else "")
+
+
+def _markdown_line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_pipes(cell) for cell in cells) + " |"
+
+
+def _pipes(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def to_latex(grid: Grid) -> str:
+    """The grid as a ``tabular`` for the ``booktabs`` package, notes as comments."""
+    lines = [f"% {grid.title}", *(f"% {note}" for note in grid.notes)]
+    lines.append(r"\begin{tabular}{" + "".join("r" if h.number else "l" for h in grid.heads) + "}")
+    lines.append(r"\toprule")
+    lines += _latex_heads(grid.heads)
+    for group in grid.groups:
+        lines.append(r"\midrule")
+        lines += [" & ".join(_latex_cell(cell) for cell in row) + r" \\" for row in group]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _latex_heads(heads: Sequence[Head]) -> Iterator[str]:
+    yield " & ".join(_latex(head.title) for head in heads) + r" \\"
+    if any(head.below for head in heads):
+        yield " & ".join(_latex(head.below) for head in heads) + r" \\"
+
+
+def _latex_cell(cell: GridCell) -> str:
+    text = _latex(cell.text)
+    if cell.bold:
+        text = rf"\textbf{{{text}}}"
+    text += _latex(cell.mark)
+    return text + (rf" {{\scriptsize {_latex(cell.detail)}}}" if cell.detail else "")
+
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{sign: rf"\{sign}" for sign in "&%$#_"},
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "†": r"$^\dagger$",
+        "‡": r"$^\ddagger$",
+        "\u2013": "--",
+        "…": r"\ldots{}",
+        "\u2212": "$-$",
+    }
+)
+
+
+def _latex(text: str) -> str:
+    return text.translate(_LATEX)

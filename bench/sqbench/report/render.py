@@ -1,0 +1,267 @@
+"""Tables and comparisons as text: for a terminal, Markdown, LaTeX, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from sqbench.report import grid
+from sqbench.report.columns import CSV_HEADER, Column
+from sqbench.report.compare import ComparedMetric, Comparison
+from sqbench.report.grid import Grid, GridCell, Head
+from sqbench.report.json_form import comparison_json, table_json
+from sqbench.report.table import Entry, Section, Table, TableRow
+from sqcodec.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+FORMATS = ("rich", "markdown", "latex", "csv", "json")
+
+NOTHING = "\u2013"  # an en dash: no value
+
+COMPARISON_CSV = (
+    "metric",
+    "a",
+    "b",
+    "value_a",
+    "value_b",
+    "difference",
+    "low",
+    "high",
+    "wins",
+    "losses",
+    "ties",
+    "win_rate",
+    "n",
+)
+
+
+def render(
+    report: Table | Comparison,
+    format: str = "rich",
+    *,
+    width: int | None = None,
+    color: bool = False,
+) -> str:
+    """A table or comparison as text, ending in a newline.
+
+    Args:
+        report: what `table.build` or `compare.build` gave.
+        format: ``rich`` (a terminal's table), ``markdown``, ``latex``, ``csv`` or ``json``.
+        width: columns of the terminal, for ``rich``; as wide as the table needs if not given.
+        color: keep bold and colour as escape codes, for ``rich``.
+
+    Raises:
+        InputError: an unknown format, or CSV of several sources or protocols.
+    """
+    if format == "rich":
+        return _rich(report, width, color)
+    forms: dict[str, Callable[[], str]] = {
+        "markdown": lambda: "\n".join(map(grid.to_markdown, _grids(report))),
+        "latex": lambda: "\n".join(map(grid.to_latex, _grids(report))),
+        "csv": lambda: _csv(report),
+        "json": lambda: _json(report),
+    }
+    if format not in forms:
+        raise InputError(f"--format {format}", expected=f"one of {', '.join(FORMATS)}")
+    return forms[format]()
+
+
+def show(report: Table | Comparison, format: str = "rich") -> None:
+    """Print to standard output: fitted to the terminal and in bold if it is one."""
+    tty = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if tty else None
+    sys.stdout.write(render(report, format, width=width, color=tty))
+
+
+def renderables(report: Table | Comparison, *, width: int | None = None) -> list[RenderableType]:
+    """The pieces of the ``rich`` form, for a console of one's own."""
+    from rich.text import Text
+
+    pieces: list[RenderableType] = []
+    for each in _grids(report):
+        pieces.append(_fitting(each, width))
+        pieces.append(Text())
+        pieces += [Text(note, style="dim") for note in each.notes]
+        pieces.append(Text())
+    return pieces[:-1]
+
+
+def _rich(report: Table | Comparison, width: int | None, color: bool) -> str:
+    from rich.console import Console
+
+    stream = io.StringIO()
+    pieces = renderables(report, width=width)
+    needed = max(_natural(piece) for piece in pieces if not hasattr(piece, "plain"))
+    console = Console(
+        file=stream,
+        width=max(needed, width or 0),
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        legacy_windows=False,
+    )
+    for piece in pieces:
+        console.print(piece)
+    lines = stream.getvalue().splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _fitting(each: Grid, width: int | None) -> RenderableType:
+    """The widest form of the table that fits, or the narrowest there is."""
+    forms = [grid.to_rich(each, level=level) for level in grid.LEVELS]
+    fitting = (form for form in forms if width is None or _natural(form) <= width)
+    return next(fitting, forms[-1])
+
+
+def _natural(piece: RenderableType) -> int:
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console(width=10_000)
+    return Measurement.get(console, console.options, piece).maximum
+
+
+def _grids(report: Table | Comparison) -> list[Grid]:
+    if isinstance(report, Comparison):
+        return [_comparison_grid(report)]
+    return [_section_grid(section, report.notes) for section in report.sections]
+
+
+def _section_grid(section: Section, notes: tuple[str, ...]) -> Grid:
+    ours = [row for row in section.rows if not row.published]
+    theirs = [row for row in section.rows if row.published]
+    return Grid(
+        title=f"{section.source} ({section.protocol})",
+        heads=[Head(title="Model", number=False), *map(_head, section.columns)],
+        groups=[
+            [_model_row(row, section.columns) for row in group] for group in (ours, theirs) if group
+        ],
+        notes=[*section.notes, *notes],
+    )
+
+
+def _head(column: Column) -> Head:
+    first, _, second = column.title.rpartition(" ")
+    title = f"{column.title} {column.arrow}".strip()
+    if first:  # two words share the two lines
+        return Head(title=first, below=f"{second} {column.arrow}".strip())
+    return Head(title=title, below=f"({column.unit})" if column.unit else "")
+
+
+def _model_row(row: TableRow, columns: tuple[Column, ...]) -> list[GridCell]:
+    weights = f"[{row.weights}]" if row.weights and row.weights != "none" else ""
+    cells = [GridCell(text=row.label, detail=weights)]
+    for column in columns:
+        cells.append(_cell(row.entries.get(column.key, Entry(value=None)), column, row.published))
+    return cells
+
+
+def _cell(entry: Entry, column: Column, published: bool) -> GridCell:
+    digits = min(column.digits, 2) if published else column.digits  # the paper prints two
+    text = entry.text or NOTHING
+    if entry.value is not None:
+        text = f"{entry.value:.{digits}f}"
+    dropped = entry.dropped
+    mark = "‡" if dropped else "" if entry.complete else "†"
+    interval = entry.interval
+    detail = ""
+    if interval is not None and interval.low is not None and interval.high is not None:
+        detail = f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+    return GridCell(text=text, mark=mark, detail=detail, bold=entry.best)
+
+
+def _comparison_grid(comparison: Comparison) -> Grid:
+    heads = [
+        Head(title="Metric", number=False),
+        Head(title=comparison.a),
+        Head(title=comparison.b),
+        Head(title="Difference"),
+        Head(title="Better", number=False),
+        Head(title="Wins"),
+        Head(title="Pairs"),
+    ]
+    rows = []
+    for m in comparison.metrics:
+        p, digits = m.paired, m.column.digits
+        detail = ""
+        if p.interval.low is not None and p.interval.high is not None:
+            detail = f"[{p.interval.low:+.{digits}f}, {p.interval.high:+.{digits}f}]"
+        rows.append(
+            [
+                GridCell(text=f"{m.column.title} {m.column.arrow}".strip()),
+                GridCell(text=_number(m.value_a, f".{digits}f")),
+                GridCell(text=_number(m.value_b, f".{digits}f")),
+                GridCell(text=_number(p.difference, f"+.{digits}f"), detail=detail),
+                GridCell(text=_better(m, comparison)),
+                GridCell(text=_number(p.win_rate, ".0%")),
+                GridCell(text=str(p.n)),
+            ]
+        )
+    return Grid(
+        title=f"{comparison.a} against {comparison.b}: {comparison.source} ({comparison.protocol})",
+        heads=heads,
+        groups=[rows],
+        notes=comparison.notes,
+    )
+
+
+def _better(m: ComparedMetric, comparison: Comparison) -> str:
+    """Who is better, where the interval leaves out zero."""
+    low, high = m.paired.interval.low, m.paired.interval.high
+    if low is None or high is None or low <= 0 <= high or m.column.direction is None:
+        return NOTHING
+    return comparison.a if (low > 0) == (m.column.direction == "higher") else comparison.b
+
+
+def _number(value: float | None, form: str) -> str:
+    return NOTHING if value is None else format(value, form)
+
+
+def _csv(report: Table | Comparison) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    if isinstance(report, Comparison):
+        writer.writerow(COMPARISON_CSV)
+        writer.writerows(_comparison_lines(report))
+        return stream.getvalue()
+    if len(report.sections) != 1:
+        raise InputError(
+            "--format csv",
+            expected="one source and one protocol",
+            found=", ".join(f"{s.source} ({s.protocol})" for s in report.sections),
+            remedy="Choose with --source and --protocol.",
+        )
+    writer.writerow(CSV_HEADER)
+    for row in report.sections[0].rows:
+        entries = (row.entries.get(key) for key in CSV_HEADER[1:])
+        writer.writerow([row.label, *(_exact(entry.value if entry else None) for entry in entries)])
+    return stream.getvalue()
+
+
+def _exact(value: float | None) -> str:
+    """All digits; whole numbers without a point, nothing for no value."""
+    if value is None:
+        return ""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def _comparison_lines(comparison: Comparison) -> Iterator[list[str]]:
+    for m in comparison.metrics:
+        p = m.paired
+        values = (m.value_a, m.value_b, p.difference, p.interval.low, p.interval.high)
+        counts = (p.wins, p.losses, p.ties, p.win_rate, p.n)
+        yield [m.column.key, comparison.a, comparison.b, *map(_exact, values), *map(_exact, counts)]
+
+
+def _json(report: Table | Comparison) -> str:
+    content: Any = comparison_json(report) if isinstance(report, Comparison) else table_json(report)
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

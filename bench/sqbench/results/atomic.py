@@ -1,0 +1,56 @@
+"""Files that are replaced whole: a reader sees the old content or the new, never a part."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sqcodec.errors import InputError
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never a part.
+
+    Raises:
+        InputError: see `write_text`.
+        ValueError: the content holds NaN or infinity.
+    """
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file as a whole; its folder is made if it is not there.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "w", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(part, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # without it the rename itself may be lost with the power
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        unwritable(path, error)
+
+
+def unwritable(path: Path, error: OSError) -> NoReturn:
+    """Raise the `InputError` of a path that cannot be written to."""
+    raise InputError(
+        str(path),
+        expected="room to write results",
+        found=error.strerror or type(error).__name__,
+        remedy="Free disk space or name another folder with --out; finished work is kept.",
+    ) from error

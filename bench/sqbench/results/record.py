@@ -1,0 +1,71 @@
+"""The records: one JSON object a line, flat enough for a data frame, traceable to weights and data.
+
+Two kinds share a file. A ``score`` record is one metric on one utterance; a ``coding`` record is
+one codec on one utterance (bits, seconds). `key` names the work, so that resuming, adding a
+metric and merging the results of two machines are one operation: compute the missing keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal, TypedDict
+
+SCHEMA = 1
+
+Status = Literal["ok", "identical", "undefined", "failed"]
+"""``ok``: has a value. ``identical``: the pair is equal, the value meaningless (counts as scored).
+``undefined``: the metric has no value for this pair. ``failed``: something broke on the way."""
+
+
+class Record(TypedDict):
+    """One line of ``records.jsonl``."""
+
+    schema: int
+    kind: Literal["score", "coding"]
+    key: str
+    codec: str
+    codec_id: str
+    weights: str
+    source: str
+    dataset: str
+    category: str
+    domain: str
+    utterance: str
+    audio_sha256: str
+    metric: str | None
+    metric_version: int | None
+    protocol: str | None
+    value: float | None
+    status: Status
+    reason: str | None
+    duration_s: float | None
+    bits: float | None
+    encode_s: float | None
+    decode_s: float | None
+
+
+def digest(*parts: object) -> str:
+    """A short stable hash of JSON-able parts."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def codec_id(description: dict[str, Any]) -> str:
+    """Identity of a codec as loaded: name, settings and weights hash, nothing of the machine."""
+    weights = description["weights"]
+    return digest(
+        description["name"], description["settings"], weights["source"] != "none", weights["sha256"]
+    )[:12]
+
+
+def score_key(
+    codec: str, source: str, utterance: str, audio_sha256: str, metric: str, version: int, protocol: str
+) -> str:
+    """Key of a score record; ``codec`` is the `codec_id`."""
+    return digest("score", codec, source, utterance, audio_sha256, metric, version, protocol)
+
+
+def coding_key(codec: str, source: str, utterance: str, audio_sha256: str) -> str:
+    """Key of a coding record; ``codec`` is the `codec_id`."""
+    return digest("coding", codec, source, utterance, audio_sha256)

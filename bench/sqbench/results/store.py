@@ -1,0 +1,285 @@
+"""Where records live: one folder a run, written so that a crash costs no finished work.
+
+Layout: ``OUT/<run_id>/run.json`` says how the run was made and is replaced whole (write to a
+temporary file, fsync, rename); ``OUT/<run_id>/records.jsonl`` only ever grows. Loading merges any
+number of runs by record key, so resuming, adding a metric and joining the results of two machines
+need no tool of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self, cast, get_args
+
+from sqbench.results.atomic import unwritable, write_json
+from sqbench.results.record import SCHEMA, Record, Status
+from sqcodec.errors import InputError
+
+RUN_FILE = "run.json"
+RECORDS_FILE = "records.jsonl"
+DONE: frozenset[Status] = frozenset({"ok", "identical", "undefined"})
+"""Statuses that computing again would not change; ``failed`` is retried."""
+
+
+def new_run_id() -> str:
+    """A run id that sorts by time: ``20261121-140312-3f9a`` (UTC, then random hex)."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def timestamp() -> str:
+    """Now, in UTC, to the microsecond: ``2026-11-21T14:03:12.000123+00:00``."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+class RunWriter:
+    """Writes one run: a context manager around its folder.
+
+    On leaving, ``status`` becomes ``finished``, ``interrupted`` (Ctrl-C) or ``failed`` (with the
+    error). A process that is killed leaves ``running`` behind.
+
+    Args:
+        out: the results folder; it is made if it is not there.
+        run: the content of ``run.json``; ``schema``, ``run_id``, ``status`` and ``started`` are
+            filled in.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full.
+    """
+
+    def __init__(self, out: Path, run: dict[str, Any]) -> None:
+        self.run_id = str(run.get("run_id") or new_run_id())
+        self.path = Path(out) / self.run_id
+        self.run: dict[str, Any] = {
+            **run,
+            "schema": SCHEMA,
+            "run_id": self.run_id,
+            "status": "running",
+            "started": run.get("started") or timestamp(),
+            "finished": None,
+        }
+        self._size = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.mkdir(parents=True)
+            self._records = open(self.path / RECORDS_FILE, "ab", buffering=0)
+        except OSError as error:
+            unwritable(self.path, error)
+        self._write_run()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._records.close()
+        self.run["finished"] = timestamp()
+        if kind is None:
+            self.run["status"] = "finished"
+        elif issubclass(kind, KeyboardInterrupt):
+            self.run["status"] = "interrupted"
+        else:
+            self.run.update(status="failed", error=f"{kind.__name__}: {error}")
+        try:
+            self._write_run()
+        except InputError:
+            if kind is None:
+                raise  # an error on its way out says more than this one
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Add records; they are on the disk when this returns.
+
+        Raises:
+            InputError: the disk is full or gone. What a failed write left is cut off again.
+            ValueError: a record holds NaN or infinity (a value that is not there is ``None``).
+        """
+        if not records:
+            return
+        data = "".join(_line(record) for record in records).encode()
+        try:
+            written = 0
+            while written < len(data):
+                written += self._records.write(data[written:]) or 0
+            os.fsync(self._records.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._records.fileno(), self._size)
+            unwritable(self.path / RECORDS_FILE, error)
+        self._size += len(data)
+
+    def update(self, **fields: Any) -> None:
+        """Set fields of ``run.json`` and replace the file."""
+        self.run.update(fields)
+        self._write_run()
+
+    def _write_run(self) -> None:
+        write_json(self.path / RUN_FILE, self.run)
+
+
+def copy_run(out: Path, run: dict[str, Any], records: Sequence[Record]) -> None:
+    """Write a loaded run again, its status and times as they are.
+
+    Raises:
+        InputError: the run is there already, or cannot be written.
+    """
+    writer = RunWriter(out, run)
+    with writer:
+        writer.append(records)
+    write_json(writer.path / RUN_FILE, run)
+
+
+@dataclass
+class Store:
+    """Loaded results.
+
+    Attributes:
+        records: one per key, oldest run first; of records with one key the newest run's is kept.
+        runs: the content of each ``run.json``, oldest first.
+        problems: what could not be read, with file and line.
+        origins: record key to ``run_id``.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    origins: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> set[str]:
+        """Keys of all records."""
+        return set(self.origins)
+
+    @property
+    def done_keys(self) -> set[str]:
+        """Keys of the work that need not be done again: all but the failed."""
+        return {record["key"] for record in self.records if record["status"] in DONE}
+
+
+def load(out: Path | str | Sequence[Path | str]) -> Store:
+    """Load and merge results.
+
+    Args:
+        out: a results folder, one run's folder, or several of either. A folder that does not
+            exist holds no results.
+
+    Returns:
+        The store; lines that cannot be read are left out and listed in its ``problems``.
+
+    Raises:
+        InputError: a path is a file.
+    """
+    paths = [out] if isinstance(out, (str, Path)) else list(out)
+    store = Store()
+    folders: dict[Path, Path] = {}
+    for path in map(Path, paths):
+        for folder in _run_folders(path):
+            folders.setdefault(folder.resolve(), folder)
+    runs = [(_read_run(folder, store.problems), folder) for folder in folders.values()]
+    runs.sort(key=lambda item: (str(item[0].get("started", "")), str(item[0]["run_id"])))
+    merged: dict[str, Record] = {}
+    for run, folder in runs:
+        store.runs.append(run)
+        for record in _read_records(folder / RECORDS_FILE, store.problems):
+            merged.pop(record["key"], None)  # so that the order is the order of the newest
+            merged[record["key"]] = record
+            store.origins[record["key"]] = str(run["run_id"])
+    store.records = list(merged.values())
+    return store
+
+
+def _run_folders(path: Path) -> Iterator[Path]:
+    """``path`` itself if it is a run, else the runs in it."""
+    if path.is_file():
+        raise InputError(
+            str(path), expected="a results folder", found="a file", remedy="Name its folder."
+        )
+    if _is_run(path):
+        yield path
+    elif path.is_dir():
+        yield from sorted(child for child in path.iterdir() if _is_run(child))
+
+
+def _is_run(path: Path) -> bool:
+    return (path / RECORDS_FILE).is_file() or (path / RUN_FILE).is_file()
+
+
+def _read_run(folder: Path, problems: list[str]) -> dict[str, Any]:
+    """``run.json``, or what the folder's name tells if it cannot be used."""
+    path = folder / RUN_FILE
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        if not isinstance(run, dict):
+            raise ValueError("not an object")
+        if not isinstance(run.get("schema"), int) or run["schema"] > SCHEMA:
+            raise ValueError(_schema_problem(run.get("schema")))
+    except FileNotFoundError:
+        problems.append(f"{path}: missing; expected counts of this run are not known")
+    except (OSError, ValueError) as error:
+        problems.append(f"{path}: cannot be used ({error})")
+    else:
+        run.setdefault("run_id", folder.name)
+        return run
+    return {"schema": SCHEMA, "run_id": folder.name, "status": "unknown"}
+
+
+def _read_records(path: Path, problems: list[str]) -> Iterator[Record]:
+    if not path.exists():
+        return  # a run that ended before its first record
+    try:
+        with open(path, "rb") as handle:
+            for number, line in enumerate(handle, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    yield _parse(line)
+                except ValueError as error:
+                    what = str(error) if line.endswith(b"\n") else "incomplete last line"
+                    problems.append(f"{path}:{number}: skipped: {what}")
+    except OSError as error:
+        problems.append(f"{path}: cannot be read ({error.strerror})")
+
+
+def _parse(line: bytes) -> Record:
+    try:
+        record = json.loads(line, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error.msg} at column {error.colno})") from None
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
+    schema = record.get("schema")
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise ValueError(_schema_problem(schema))
+    if missing := Record.__required_keys__ - record.keys():
+        raise ValueError(f"fields missing: {', '.join(sorted(missing))}")
+    if record["status"] not in get_args(Status):
+        raise ValueError(f"unknown status {record['status']!r}")
+    if not isinstance(record["value"], (int, float, type(None))):
+        raise ValueError(f"value {record['value']!r} is not a number")
+    return cast(Record, record)
+
+
+def _schema_problem(schema: object) -> str:
+    return f"schema {schema!r}, this version reads up to {SCHEMA}: update sqbench"
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a value")
+
+
+def _line(record: Record) -> str:
+    try:
+        return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    except ValueError as error:
+        raise ValueError(
+            f"record of {record['codec']}, {record['utterance']}, {record['metric']}: {error}"
+        ) from None

@@ -1,0 +1,332 @@
+"""A run: codecs over utterances, utterances to workers, measurements to the store."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqbench import audio
+from sqbench.complexity import count
+from sqbench.data.base import Utterance
+from sqbench.metrics.base import Metric
+from sqbench.results.provenance import environment
+from sqbench.results.record import SCHEMA, Record, Status, codec_id, coding_key, score_key
+from sqbench.results.store import RunWriter, Store
+from sqbench.runner.measure import ArrayTask, measure_all
+from sqbench.runner.plan import Item, Job, Selection, missing
+from sqbench.runner.pool import Executor
+from sqbench.runner.reconstruct import Lost, Reconstruction, reconstruct
+from sqbench.scoring import Measurement
+from sqbench_codecs import Codec
+from sqbench_codecs.catalogue import CODECS
+from sqcodec.errors import InputError
+
+
+class Monitor(Protocol):
+    """Told what happens, as it happens."""
+
+    def note(self, text: str) -> None:
+        """Something a user should know."""
+
+    def start(self, codec: str, todo: int, total: int) -> None:
+        """A codec begins: ``todo`` of ``total`` utterances have something missing."""
+
+    def scored(self, codec: str, records: Sequence[Record]) -> None:
+        """An utterance is done; these are its records."""
+
+
+class Quiet:
+    """A monitor that says nothing."""
+
+    def note(self, text: str) -> None: ...
+    def start(self, codec: str, todo: int, total: int) -> None: ...
+    def scored(self, codec: str, records: Sequence[Record]) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is asked to do.
+
+    Attributes:
+        codecs: names, or codecs that are loaded already.
+        selection: the utterances.
+        metrics: what to measure.
+        weights: ``auto``, ``official``, ``bundled`` or a path, for codecs given by name.
+        batch_size: utterances that a codec is handed at once; values do not depend on it.
+        force: compute again what is there.
+        save_audio: write every decoded clip beside the records.
+    """
+
+    codecs: Sequence[str | Codec]
+    selection: Selection
+    metrics: Sequence[Metric]
+    suite: str
+    protocol: str
+    out: Path
+    weights: str = "auto"
+    device: str = "cpu"
+    batch_size: int = 8
+    seed: int = 0
+    force: bool = False
+    save_audio: bool = False
+    command: str = ""
+
+
+@dataclass
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        computed: score records written.
+        kept: score records that were there already.
+        failed: records without a score (failed or undefined), among those of this run's plan.
+        unloaded: codecs that could not be loaded, with the reason.
+    """
+
+    computed: int = 0
+    kept: int = 0
+    failed: int = 0
+    unloaded: dict[str, str] = field(default_factory=dict)
+
+
+def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> Outcome:
+    """Compute what is missing; records are on the disk as they come.
+
+    Raises:
+        InputError: no codec could be loaded, or the results cannot be written.
+    """
+    outcome = Outcome()
+    known = {record["key"]: record["status"] for record in store.records}
+    writer: RunWriter | None = None
+    described: list[dict[str, Any]] = []
+    with _Late() as late:
+        for name in plan.codecs:
+            try:
+                codec = _load(name, plan)
+            except InputError as error:
+                label = name if isinstance(name, str) else name.spec.name
+                outcome.unloaded[label] = str(error)
+                monitor.note(f"{label}: {error}")
+                continue
+            description = codec.describe()
+            identity = codec_id(description)
+            if codec.weights.source != "none":
+                monitor.note(f"{codec.spec.name}: {codec.weights.label} ({codec.weights.detail})")
+            jobs = missing(
+                identity, plan.selection, plan.protocol, store.done_keys, force=plan.force
+            )
+            monitor.start(codec.spec.name, len(jobs), len(plan.selection.items))
+            outcome.kept += sum(len(item.metrics) for item in plan.selection.items)
+            outcome.kept -= sum(len(job.metrics) for job in jobs)
+            computed: dict[str, Status] = {}
+            if jobs:
+                described.append({**description, "codec_id": identity, **count(codec)})
+                if writer is None:
+                    writer = late.enter(RunWriter(plan.out, _describe(plan, described)))
+                else:
+                    writer.update(codecs=described)
+                for records in _records(codec, identity, jobs, plan, executor, writer.path):
+                    writer.append(records)
+                    scores = [record for record in records if record["kind"] == "score"]
+                    outcome.computed += len(scores)
+                    computed.update((record["key"], record["status"]) for record in scores)
+                    monitor.scored(codec.spec.name, records)
+            outcome.failed += _count_failed(identity, plan, known | computed)
+            del codec
+            gc.collect()
+    if len(outcome.unloaded) == len(plan.codecs):
+        raise InputError("; ".join(outcome.unloaded.values()))
+    return outcome
+
+
+class _Late:
+    """Holds a run writer that is opened only once there is something to write."""
+
+    def __init__(self) -> None:
+        self._writer: RunWriter | None = None
+
+    def __enter__(self) -> _Late:
+        return self
+
+    def enter(self, writer: RunWriter) -> RunWriter:
+        self._writer = writer.__enter__()
+        return self._writer
+
+    def __exit__(self, *error: Any) -> None:
+        (self._writer or nullcontext()).__exit__(*error)
+
+
+def _load(name: str | Codec, plan: Plan) -> Codec:
+    if isinstance(name, Codec):
+        return name
+    return CODECS.get(name).load(weights=plan.weights, device=plan.device)
+
+
+def _describe(plan: Plan, codecs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "command": plan.command,
+        "seed": plan.seed,
+        "suite": plan.suite,
+        "protocol": plan.protocol,
+        "metrics": {metric.name: metric.version for metric in plan.metrics},
+        "codecs": codecs,
+        "source": plan.selection.describe(),
+        "settings": {
+            "device": plan.device,
+            "batch_size": plan.batch_size,
+            "resampler": audio.RESAMPLER,
+            "channels": "first",
+        },
+        "environment": environment(),
+    }
+
+
+def _records(
+    codec: Codec, identity: str, jobs: Sequence[Job], plan: Plan, executor: Executor, run: Path
+) -> Iterator[list[Record]]:
+    """Records of each job, as they are measured."""
+    sent: list[tuple[Job, Reconstruction]] = []
+    lost: list[list[Record]] = []
+    form = _Form(codec, identity, plan)
+
+    def tasks() -> Iterator[ArrayTask]:
+        for start in range(0, len(jobs), plan.batch_size):
+            batch = jobs[start : start + plan.batch_size]
+            readable = [job for job in batch if job.item.problem is None]
+            lost.extend(
+                form.lost(job, job.item.problem) for job in batch if job.item.problem is not None
+            )
+            outcomes = reconstruct(codec, [job.item.utterance for job in readable])
+            for job, outcome in zip(readable, outcomes, strict=True):
+                if isinstance(outcome, Lost):
+                    lost.append(form.lost(job, outcome.reason))
+                    continue
+                if plan.save_audio:
+                    _save(run, codec, outcome)
+                sent.append((job, outcome))
+                yield ArrayTask(
+                    reference=outcome.reference,
+                    reference_rate=outcome.reference_rate,
+                    estimate=outcome.estimate,
+                    estimate_rate=outcome.estimate_rate,
+                    metrics=tuple(metric.name for metric in job.metrics),
+                    protocol=plan.protocol,
+                )
+
+    for index, measured in measure_all(executor, tasks()):
+        while lost:
+            yield lost.pop()
+        job, reconstruction = sent[index]
+        sent[index] = (job, _without_audio(reconstruction))
+        yield form.done(job, reconstruction, measured)
+    while lost:
+        yield lost.pop()
+
+
+def _without_audio(reconstruction: Reconstruction) -> Reconstruction:
+    """Frees the arrays of what is done: a run may have more audio than memory."""
+    from dataclasses import replace
+
+    return replace(
+        reconstruction, reference=reconstruction.reference[:0], estimate=reconstruction.estimate[:0]
+    )
+
+
+def _save(run: Path, codec: Codec, outcome: Reconstruction) -> None:
+    name = Path(outcome.utterance.id).with_suffix(".wav")
+    path = run / "audio" / codec.spec.name / name
+    audio.write(path, outcome.estimate, outcome.estimate_rate)
+
+
+class _Form:
+    """Fills in records."""
+
+    def __init__(self, codec: Codec, identity: str, plan: Plan) -> None:
+        self.codec, self.identity, self.plan = codec, identity, plan
+
+    def done(
+        self, job: Job, outcome: Reconstruction, measured: Sequence[Measurement]
+    ) -> list[Record]:
+        """Records of a coded utterance."""
+        records = []
+        if job.coding:
+            record = self._record(job.item, None, "ok", None)
+            record["duration_s"] = outcome.duration_s
+            record["bits"] = outcome.bits
+            record["encode_s"] = outcome.encode_s
+            record["decode_s"] = outcome.decode_s
+            records.append(record)
+        for metric, measurement in zip(job.metrics, measured, strict=True):
+            record = self._record(job.item, metric, measurement.status, measurement.reason)
+            record["value"] = measurement.value if measurement.status == "ok" else None
+            records.append(record)
+        return records
+
+    def lost(self, job: Job, reason: str | None) -> list[Record]:
+        """Records of an utterance that did not get through the codec."""
+        records = [self._record(job.item, None, "failed", reason)] if job.coding else []
+        return records + [self._record(job.item, m, "failed", reason) for m in job.metrics]
+
+    def _record(
+        self, item: Item, metric: Metric | None, status: Status, reason: str | None
+    ) -> Record:
+        clip: Utterance = item.utterance
+        source, sha256 = self.plan.selection.source.name, item.audio_sha256
+        return Record(
+            schema=SCHEMA,
+            kind="score" if metric else "coding",
+            key=score_key(
+                self.identity,
+                source,
+                clip.id,
+                sha256,
+                metric.name,
+                metric.version,
+                self.plan.protocol,
+            )
+            if metric
+            else coding_key(self.identity, source, clip.id, sha256),
+            codec=self.codec.spec.name,
+            codec_id=self.identity,
+            weights=self.codec.weights.label,
+            source=source,
+            dataset=clip.dataset,
+            category=clip.category,
+            domain=clip.domain,
+            utterance=clip.id,
+            audio_sha256=sha256,
+            metric=metric.name if metric else None,
+            metric_version=metric.version if metric else None,
+            protocol=self.plan.protocol if metric else None,
+            value=None,
+            status=status,
+            reason=reason,
+            duration_s=None,
+            bits=None,
+            encode_s=None,
+            decode_s=None,
+        )
+
+
+def _count_failed(identity: str, plan: Plan, statuses: dict[str, Status]) -> int:
+    """Scores of the plan that are not there, whichever run tried."""
+    name = plan.selection.source.name
+    keys = [
+        score_key(
+            identity,
+            name,
+            item.utterance.id,
+            item.audio_sha256,
+            metric.name,
+            metric.version,
+            plan.protocol,
+        )
+        for item in plan.selection.items
+        for metric in item.metrics
+    ]
+    return sum(statuses.get(key) not in ("ok", "identical") for key in keys)

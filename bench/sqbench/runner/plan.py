@@ -1,0 +1,112 @@
+"""What there is to do: the records that are not there yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqbench.data.base import Source, Utterance
+from sqbench.metrics.base import Metric
+from sqbench.results.record import coding_key, digest, score_key
+
+
+@dataclass(frozen=True)
+class Item:
+    """An utterance of a run: with its hash, and the metrics that its category calls for.
+
+    ``problem`` says why it has no hash (it cannot be read); it fails without being coded.
+    """
+
+    utterance: Utterance
+    audio_sha256: str
+    metrics: tuple[Metric, ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The utterances of a run and what identifies them.
+
+    Attributes:
+        total: how many the source has; ``items`` are fewer with a limit.
+        sha256: over ids and hashes of the selected.
+    """
+
+    source: Source
+    items: tuple[Item, ...]
+    total: int
+    sha256: str
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-able, for the run record."""
+        expected: dict[str, dict[str, Any]] = {}
+        for item in self.items:
+            clip = item.utterance
+            entry = expected.setdefault(
+                clip.dataset, {"category": clip.category, "domain": clip.domain, "utterances": 0}
+            )
+            entry["utterances"] += 1
+        return {
+            "name": self.source.name,
+            "location": self.source.location,
+            "sha256": self.sha256,
+            "expected": expected,
+            "total": self.total,
+            "selected": len(self.items),
+        }
+
+
+def select(source: Source, metrics: Sequence[Metric], limit: int | None = None) -> Selection:
+    """List and hash the utterances of a run; at most ``limit`` of each set."""
+    chosen: list[Utterance] = []
+    seen: Counter[str] = Counter()
+    total = 0
+    for utterance in source.utterances():
+        total += 1
+        seen[utterance.dataset] += 1
+        if limit is None or seen[utterance.dataset] <= limit:
+            chosen.append(utterance)
+    items = tuple(_item(utterance, metrics) for utterance in chosen)
+    sha256 = digest([[item.utterance.id, item.audio_sha256] for item in items])
+    return Selection(source, items, total, sha256)
+
+
+def _item(utterance: Utterance, metrics: Sequence[Metric]) -> Item:
+    wanted = tuple(metric for metric in metrics if utterance.category in metric.categories)
+    try:
+        return Item(utterance, utterance.sha256(), wanted)
+    except OSError as error:
+        where = utterance.path or utterance.id
+        return Item(utterance, "", wanted, f"{where}: cannot be read ({error.strerror or error})")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is missing of one utterance for one codec: metrics, and whether its coding record."""
+
+    item: Item
+    metrics: tuple[Metric, ...]
+    coding: bool
+
+
+def missing(
+    codec_id: str, selection: Selection, protocol: str, done: Iterable[str], *, force: bool = False
+) -> list[Job]:
+    """The jobs whose records are not in ``done`` (keys), in the order of the source."""
+    known = set() if force else set(done)
+    name = selection.source.name
+    jobs = []
+    for item in selection.items:
+        clip, sha256 = item.utterance.id, item.audio_sha256
+        metrics = tuple(
+            metric
+            for metric in item.metrics
+            if score_key(codec_id, name, clip, sha256, metric.name, metric.version, protocol)
+            not in known
+        )
+        coding = coding_key(codec_id, name, clip, sha256) not in known
+        if metrics or coding:
+            jobs.append(Job(item, metrics, coding))
+    return jobs

@@ -1,0 +1,22 @@
+"""Suites: names for sets of metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqbench.metrics import registry
+from sqbench.metrics.base import Metric
+from sqcodec.errors import InputError
+
+SUITES: dict[str, tuple[str, ...]] = {"signal": registry.SIGNAL}
+
+
+def metrics_of(suite: str, metrics: Sequence[str] | None) -> list[Metric]:
+    """The metrics of a suite, or those named instead.
+
+    Raises:
+        InputError: an unknown suite or metric.
+    """
+    if suite not in SUITES:
+        raise InputError(f"suite {suite!r}", expected=f"one of {', '.join(SUITES)}")
+    return registry.resolve_all(metrics if metrics is not None else SUITES[suite])

@@ -1,0 +1,133 @@
+"""The codec contract. Importable without torch.
+
+A codec turns waveforms into integer codes and back. Everything that the harness reports about
+bits follows from the codes themselves: ``bits = frames * log2(codebook size)``, summed over
+codebooks (see `num_bits`), so a codec never states its own measured bitrate.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Waveform = NDArray[np.float32]
+"""Mono samples ``[T]``, full scale at 1.0, at the codec's sample rate."""
+
+Codes = NDArray[np.int64]
+"""Integer codes ``[num_codebooks, frames]``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecSpec:
+    """What can be said of an operating point without loading it.
+
+    Attributes:
+        name: the registry name, such as ``sqcodec-6k``.
+        sample_rate: in Hz; ``None`` for a codec that runs at whatever rate the audio has.
+        frame_rate: frames a second, each of ``num_codebooks`` codes; ``None`` as above.
+        codebook_sizes: one size per codebook.
+        bitrate_bps: nominal bits a second; ``None`` where it depends on the audio's rate.
+    """
+
+    name: str
+    sample_rate: int | None
+    frame_rate: float | None
+    codebook_sizes: tuple[int, ...]
+    bitrate_bps: float | None
+    channels: int = 1
+
+    @property
+    def num_codebooks(self) -> int:
+        return len(self.codebook_sizes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Which weights a loaded codec holds.
+
+    Attributes:
+        source: ``official``, ``bundled``, a path, or ``none`` for a codec that has no weights.
+        sha256: hash over the tensors (or the file) that were really loaded; ``None`` for ``none``.
+        detail: where they came from: repository and commit, or file.
+    """
+
+    source: str
+    sha256: str | None = None
+    detail: str = ""
+
+    @property
+    def label(self) -> str:
+        """``bundled 1a2b3c4d``: short enough for a table."""
+        return self.source if self.sha256 is None else f"{self.source} {self.sha256[:8]}"
+
+
+NO_WEIGHTS = Weights(source="none")
+
+
+class Codec(ABC):
+    """One operating point of a codec, loaded and ready.
+
+    Subclasses set ``spec`` (on the class, or by passing it up) and implement `encode` and
+    `decode`. ``lists`` go in and out because lengths differ; whoever can batch without changing a
+    value does so inside. Results must not depend on what else is in the list.
+    """
+
+    spec: CodecSpec
+    weights: Weights = NO_WEIGHTS
+    origin: Mapping[str, str] = {}
+    """Which file or distribution a third-party codec came from; set by the registry."""
+
+    def __init__(
+        self, spec: CodecSpec | None = None, *, weights: str = "auto", device: str = "cpu"
+    ) -> None:
+        if spec is not None:
+            self.spec = spec
+        self.device = device
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All that changes the output beyond the weights; goes into the codec's identity."""
+        return {}
+
+    @abstractmethod
+    def encode(self, audio: Sequence[Waveform]) -> list[Codes]:
+        """Encode waveforms ``[T_i]`` at ``spec.sample_rate`` into codes."""
+
+    @abstractmethod
+    def decode(self, codes: Sequence[Codes], lengths: Sequence[int]) -> list[Waveform]:
+        """Decode codes into waveforms of exactly ``lengths[i]`` samples."""
+
+    def network(self) -> nn.Module | None:
+        """The whole codec as one module on the meta device, for counting; ``None`` if not neural.
+
+        Its forward takes audio ``[1, T]`` at ``spec.sample_rate`` and runs everything that
+        encoding and decoding run.
+        """
+        return None
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-able identity for run records."""
+        return {
+            **asdict(self.spec),
+            "num_codebooks": self.spec.num_codebooks,
+            "settings": {**self.settings, **self.origin},
+            "weights": asdict(self.weights),
+        }
+
+
+def num_bits(codes: Codes, codebook_sizes: Sequence[int]) -> float:
+    """Bits that ``codes`` carry: frames times log2 of each codebook's size.
+
+    Not rounded up to whole bits a code: an exact packer needs no more, and the published nominal
+    bitrates (5989.0 b/s for SQCodec at 6 kbps) count this way.
+    """
+    return codes.shape[-1] * sum(math.log2(size) for size in codebook_sizes)

@@ -1,0 +1,105 @@
+"""The codec registry: every operating point, known without loading anything heavy."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqbench_codecs.base import Codec, CodecSpec
+from sqbench_codecs.registry import Registry, resolve
+from sqcodec.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecEntry:
+    """One operating point in the registry.
+
+    Attributes:
+        spec: its static facts.
+        target: ``"module:Class"`` of a `Codec`, or the class itself (third parties).
+        options: further keyword arguments of the class.
+        aliases: other names.
+        requires: import names that must be there.
+        extra: the extra of this package that brings them.
+        weights: says which weights are at hand, without loading them (``None``: has none).
+        summary: a few words for listings.
+    """
+
+    spec: CodecSpec
+    target: str | type[Codec]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    extra: str = ""
+    weights: Callable[[], str] | None = None
+    summary: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    def missing(self) -> list[str]:
+        """Required modules that are not installed."""
+        return [name for name in self.requires if importlib.util.find_spec(name) is None]
+
+    def readiness(self) -> str:
+        """``ready``, with the weights at hand, or what is missing and the line that cures it."""
+        missing = self.missing()
+        if missing:
+            cure = f": pip install 'sqbench[{self.extra}]'" if self.extra else ""
+            return f"needs {', '.join(missing)}{cure}"
+        return "ready" if self.weights is None else self.weights()
+
+    def load(self, *, weights: str = "auto", device: str = "cpu") -> Codec:
+        """Import and build the codec.
+
+        Raises:
+            InputError: a module or the weights are missing.
+        """
+        missing = self.missing()
+        if missing:
+            raise InputError(
+                f"codec {self.name!r}",
+                expected=f"{', '.join(missing)} to be installed",
+                found="not installed",
+                remedy=f"pip install 'sqbench[{self.extra}]'" if self.extra else "Install it.",
+            )
+        cls = resolve(self.target) if isinstance(self.target, str) else self.target
+        codec: Codec = cls(self.spec, weights=weights, device=device, **self.options)
+        codec.origin = dict(self.origin)
+        return codec
+
+
+def _builtin() -> Iterable[CodecEntry]:
+    for module in ("sqcodec", "controls", "opus"):
+        yield from resolve(f"sqbench_codecs.{module}:entries")()
+
+
+def _adopt(found: Any, name: str, origin: dict[str, str]) -> CodecEntry:
+    if isinstance(found, CodecEntry):
+        return found
+    if inspect.isclass(found) and issubclass(found, Codec):
+        spec = getattr(found, "spec", None)
+        if not isinstance(spec, CodecSpec):
+            raise InputError(
+                f"codec {name!r}", expected="a class attribute `spec` (a CodecSpec)", found=repr(spec)
+            )
+        return CodecEntry(spec=spec, target=found, origin=origin)
+    raise InputError(
+        f"codec {name!r}",
+        expected="a subclass of sqbench_codecs.Codec or a CodecEntry",
+        found=repr(found),
+    )
+
+
+CODECS: Registry[CodecEntry] = Registry("codec", "sqbench.codecs", _builtin, _adopt)
+"""Every known codec; third parties join through the entry-point group ``sqbench.codecs``."""
+
+
+def load_codec(name: str, *, weights: str = "auto", device: str = "cpu") -> Codec:
+    """Load the codec called ``name`` (a name, an alias, or ``file.py:Class``)."""
+    return CODECS.get(name).load(weights=weights, device=device)

@@ -1,0 +1,174 @@
+"""Names to lazy targets: one registry mechanism for codecs and for metrics.
+
+A registry holds entries, each with a ``target`` (``"module:attribute"``) that is imported only
+when asked for. Third parties add entries through Python entry points, or a user names a local
+file (``./my_codec.py:MyCodec``). Two entries of one name are an error, never an overwrite.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqcodec.errors import InputError
+
+
+class Entry(Protocol):
+    """What a registry needs to know of an entry."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def aliases(self) -> Sequence[str]: ...
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class Registry(Generic[E]):
+    """Entries by name and alias.
+
+    Args:
+        kind: what the entries are (``codec``), for messages.
+        group: entry-point group of third-party entries; each entry point names an entry, a list
+            of entries, or an object that ``adopt`` turns into one.
+        builtin: gives the project's own entries; called once, at first use.
+        adopt: turns whatever a third party exposes (a class) into an entry; the second argument
+            is the name it was found under, the third the ``settings`` that identify its source.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        builtin: Callable[[], Iterable[E]],
+        adopt: Callable[[Any, str, dict[str, str]], E],
+    ) -> None:
+        self.kind, self.group = kind, group
+        self._builtin, self._adopt = builtin, adopt
+        self._entries: dict[str, E] = {}
+        self._aliases: dict[str, str] = {}
+        self._loaded = False
+        self.problems: list[str] = []
+
+    def add(self, entry: E) -> None:
+        """Register an entry.
+
+        Raises:
+            InputError: its name or one of its aliases is taken.
+        """
+        for name in (entry.name, *entry.aliases):
+            if name in self._entries or name in self._aliases:
+                raise InputError(
+                    f"{self.kind} {name!r}",
+                    expected="a name that is not taken",
+                    found=f"it already names {self._aliases.get(name, name)!r}",
+                    remedy="Rename one of the two.",
+                )
+        self._entries[entry.name] = entry
+        self._aliases.update(dict.fromkeys(entry.aliases, entry.name))
+
+    def names(self) -> list[str]:
+        """Every canonical name, in registration order."""
+        self._load()
+        return list(self._entries)
+
+    def __iter__(self) -> Iterator[E]:
+        self._load()
+        return iter(list(self._entries.values()))
+
+    def get(self, name: str) -> E:
+        """The entry called ``name``: a name, an alias, or ``file.py:Attribute``.
+
+        Raises:
+            InputError: there is none; suggests the nearest names.
+        """
+        self._load()
+        if ".py:" in name:
+            return self._from_file(name)
+        name = self._aliases.get(name, name)
+        if name in self._entries:
+            return self._entries[name]
+        known = [*self._entries, *self._aliases]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        raise InputError(
+            f"unknown {self.kind} {name!r}",
+            remedy=(f"Did you mean {' or '.join(near)}? " if near else "")
+            + f"Known: {', '.join(self._entries)}.",
+        )
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        for entry in self._builtin():
+            self.add(entry)
+        for point in entry_points(group=self.group):
+            # A broken plug-in must not take the tool down: it is listed, and its name stays free.
+            try:
+                found = point.load()
+                for item in found if isinstance(found, list | tuple) else [found]:
+                    owner = {"distribution": f"{point.dist.name} {point.dist.version}"} if (
+                        point.dist
+                    ) else {}
+                    self.add(self._adopt(item, point.name, owner))
+            except Exception as error:
+                self.problems.append(
+                    f"{self.kind} plug-in {point.name!r} ({point.value}): "
+                    f"{type(error).__name__}: {error}"
+                )
+
+    def _from_file(self, name: str) -> E:
+        file, _, attribute = name.rpartition(":")
+        path = Path(file).expanduser()
+        if not path.is_file():
+            raise InputError(
+                f"{self.kind} {name!r}",
+                expected=f"a Python file at {path}",
+                found="no such file",
+                remedy="Give it as path/to/file.py:ClassName.",
+            )
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        module = load_file(path, sha256)
+        if not hasattr(module, attribute):
+            raise InputError(
+                f"{self.kind} {name!r}",
+                expected=f"{attribute!r} defined in {path}",
+                found="no such name there",
+            )
+        return self._adopt(getattr(module, attribute), attribute, {"file_sha256": sha256})
+
+
+def load_file(path: Path, sha256: str) -> Any:
+    """Import a Python file under a name made of its content, once."""
+    module_name = f"_sqbench_local_{path.stem}_{sha256[:12]}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(str(path), expected="a Python file", found="something else")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise InputError(
+            str(path),
+            expected="a Python file that imports",
+            found=f"{type(error).__name__}: {error}",
+        ) from error
+    return module
+
+
+def resolve(target: str) -> Any:
+    """Import ``"module:attribute"``."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,309 @@
+"""Weight files: our own safetensors checkpoints and the published layout of five files.
+
+Importable without torch; every function that needs it imports it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqcodec.config import SQCodecConfig, list_configs, load_config
+from sqcodec.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sqcodec.model import SQCodecModel
+
+FORMAT = "sqcodec-1"
+PARTS = ("encoder", "quantizer", "decoder", "en_encoder", "en_decoder")
+"""The network's submodules and, with the suffix ``.pt``, its published files."""
+MODEL_FILE = "model.safetensors"
+"""What a run directory calls its checkpoint."""
+
+
+def save_checkpoint(
+    model: SQCodecModel,
+    path: str | os.PathLike[str],
+    metadata: Mapping[str, Any] | None = None,
+    half: bool = True,
+) -> Path:
+    """Write one safetensors file with the whole config and ``metadata`` (JSON-able) inside.
+
+    Args:
+        model: the network; its training state is not touched.
+        path: the file, replaced in one step, so that a reader never sees half of it.
+        metadata: the training card.
+        half: store in float16, which halves the file; loading gives float32 again.
+
+    Raises:
+        InputError: a parameter is not finite, or would not be in float16.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    dtype = torch.float16 if half else torch.float32
+    tensors = {
+        key: value.detach().to("cpu", dtype).contiguous()
+        for key, value in model.state_dict().items()
+    }
+    _check_finite(tensors, f"weights to save in {path}")
+    header = {
+        "format": FORMAT,
+        "config": model.config.name,
+        "config_json": json.dumps(model.config.to_dict()),
+        "card": json.dumps(dict(metadata or {})),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, header)
+    os.replace(partial, path)
+    return path
+
+
+def read_card(path: str | os.PathLike[str]) -> tuple[SQCodecConfig, dict[str, Any]]:
+    """Config and metadata of a checkpoint, from its header alone.
+
+    Raises:
+        InputError: the file is missing, damaged, or no SQCodec checkpoint.
+    """
+    header = _read_header(Path(path))
+    try:
+        values = json.loads(header["config_json"])
+        card = json.loads(header.get("card", "{}"))
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            str(path),
+            expected=f"a checkpoint of format {FORMAT}",
+            found=f"format {header.get('format', 'none')}, without a readable config",
+            remedy="Save it with sqcodec.weights.save_checkpoint.",
+        ) from error
+    return SQCodecConfig.from_dict(values, origin=f"config in {path}"), card
+
+
+def _read_header(path: Path) -> dict[str, str]:
+    """Metadata of a safetensors file, whose declared size is checked against the real one."""
+    _check_file(path, "a safetensors checkpoint")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        try:
+            if length > size - 8:
+                raise ValueError("header longer than the file")
+            header = json.loads(file.read(length))
+            end = max((v["data_offsets"][1] for k, v in header.items() if k[:2] != "__"), default=0)
+            metadata: dict[str, str] = header.get("__metadata__", {})
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise InputError(
+                str(path),
+                expected="a safetensors file",
+                found=f"{size} bytes that are none ({error})",
+                remedy="Fetch or save it again.",
+            ) from error
+    if size != 8 + length + end:
+        raise InputError(
+            str(path),
+            expected=f"{8 + length + end} bytes",
+            found=f"{size} bytes: the file is cut off or has something appended",
+            remedy="Fetch or save it again.",
+        )
+    return metadata
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str], config: SQCodecConfig | None = None
+) -> tuple[SQCodecModel, dict[str, Any]]:
+    """Load `save_checkpoint`'s file: the network in float32, in evaluation mode, and metadata.
+
+    Args:
+        path: the file, or a run directory that holds ``model.safetensors``.
+        config: what the file has to be for; ``None`` takes what it says.
+
+    Raises:
+        InputError: missing, damaged, incomplete, not finite, or for another config.
+    """
+    from safetensors.torch import load_file
+
+    path = Path(path)
+    path = path / MODEL_FILE if path.is_dir() else path
+    found, card = read_card(path)
+    if config is not None and found != config:
+        raise InputError(
+            str(path),
+            expected=f"weights of {config.name}",
+            found=f"weights of {found.name}"
+            + ("" if found.name != config.name else " with other settings"),
+            remedy=f"Load them as {found.name}, or name another file.",
+        )
+    tensors = load_file(path)
+    return _build(found, tensors, {"": str(path)}), card
+
+
+def export_official(model: SQCodecModel, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write ``{name}.v0/{part}.pt`` under ``folder``, as `sq_codec` and this package read them."""
+    import torch
+
+    target = Path(folder) / f"{model.config.name}.v0"
+    target.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for part in PARTS:
+        state = getattr(model, part).state_dict()
+        paths.append(target / f"{part}.pt")
+        torch.save({key: value.cpu().clone() for key, value in state.items()}, paths[-1])
+    return paths
+
+
+def load_official(
+    files: Mapping[str, Path], config: SQCodecConfig | None = None, *, weights_of: str = ""
+) -> SQCodecModel:
+    """Load the five files of a published model: part name to path.
+
+    Args:
+        files: a path for each of `PARTS`.
+        config: which setting; ``None`` detects it, for which the encoder's strides and the
+            presence of a compressing transformer are enough.
+        weights_of: what to call them in errors.
+
+    Raises:
+        InputError: a file is missing, damaged, or of another setting. Decoders of three settings
+            have the same shapes, so what tells is the encoder.
+    """
+    tensors: dict[str, Tensor] = {}
+    for part in PARTS:
+        for key, value in _load_part(files[part]).items():
+            tensors[f"{part}.{key}"] = value
+    names = {part: str(path) for part, path in files.items()}
+    detected = _detect(tensors)
+    if config is None:
+        if detected is None:
+            raise InputError(
+                weights_of or names["encoder"],
+                expected=f"weights of one of {', '.join(list_configs())}",
+                found=f"encoder strides {_encoder_rates(tensors)}",
+            )
+        config = load_config(detected)
+    elif _encoder_rates(tensors) != config.encoder_rates:
+        raise InputError(
+            names["encoder"],
+            expected=f"the encoder of {config.name}, with strides {config.encoder_rates}",
+            found=f"strides {_encoder_rates(tensors)}"
+            + (f", as {detected} has" if detected else ""),
+            remedy="Name the setting that these weights are of.",
+        )
+    return _build(config, tensors, names)
+
+
+def _load_part(path: Path) -> dict[str, Tensor]:
+    import torch
+
+    _check_file(path, "one of the five weight files")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, OSError) as error:
+        raise InputError(
+            str(path),
+            expected="a state dict saved by torch",
+            found=f"{path.stat().st_size} bytes that do not load ({type(error).__name__}: "
+            f"{str(error).splitlines()[0][:120] if str(error) else 'no message'})",
+            remedy="The file is damaged or cut off: delete it and fetch it again.",
+        ) from error
+    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
+        raise InputError(str(path), expected="a state dict of tensors", found=str(type(state)))
+    return state
+
+
+def _encoder_rates(tensors: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """Strides of the encoder, read off the kernels of its down layers."""
+    key = "encoder.blocks.{}.0.parametrizations.weight.original1"
+    rates = []
+    for block in (2, 4, 6):
+        kernel = tensors.get(key.format(block))
+        if kernel is not None and kernel.ndim == 3:
+            rates.append(kernel.shape[-1])
+    return tuple(rates)
+
+
+def _detect(tensors: Mapping[str, Tensor]) -> str | None:
+    rates = _encoder_rates(tensors)
+    compressed = any(key.startswith("en_encoder.down_trans") for key in tensors)
+    for name in list_configs():
+        config = load_config(name)
+        if config.encoder_rates == rates and (config.compress_rate > 1) == compressed:
+            return name
+    return None
+
+
+def _build(
+    config: SQCodecConfig, tensors: Mapping[str, Tensor], files: Mapping[str, str]
+) -> SQCodecModel:
+    """The network with these tensors, all of them and nothing else, in float32."""
+    import torch
+
+    from sqcodec.model import SQCodecModel
+
+    def file_of(key: str) -> str:
+        return files.get(key.split(".")[0]) or files.get("") or next(iter(files.values()))
+
+    with torch.device("meta"):
+        model = SQCodecModel(config)
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    remedy = f"They are not the weights of {config.name}, or the file is incomplete."
+    for key in sorted(expected.keys() ^ tensors.keys()):
+        missing = key in expected
+        raise InputError(
+            file_of(key),
+            expected=f"tensor {key}" if missing else f"only the tensors of {config.name}",
+            found="none" if missing else f"tensor {key}",
+            remedy=remedy,
+        )
+    for key, shape in expected.items():
+        if tuple(tensors[key].shape) != shape:
+            raise InputError(
+                file_of(key),
+                expected=f"{key} of shape {shape}",
+                found=f"shape {tuple(tensors[key].shape)}",
+                remedy=remedy,
+            )
+    _check_finite(tensors, file_of)
+    model = SQCodecModel(config)
+    model.load_state_dict({key: value.float() for key, value in tensors.items()}, strict=True)
+    return model.eval()
+
+
+def tensors_sha256(model: SQCodecModel) -> str:
+    """Hash over names, shapes and float32 values of all parameters.
+
+    The same weights have the same hash, whichever kind of file they came from.
+    """
+    digest = hashlib.sha256()
+    for key, value in sorted(model.state_dict().items()):
+        array = value.detach().float().cpu().contiguous().numpy()
+        digest.update(f"{key}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _check_file(path: Path, what: str) -> None:
+    if not path.is_file():
+        raise InputError(
+            str(path), expected=what, found="a folder" if path.is_dir() else "no such file",
+            remedy="Check the path, or choose --weights auto.",
+        )  # fmt: skip
+
+
+def _check_finite(tensors: Mapping[str, Tensor], where: Any) -> None:
+    for key, value in tensors.items():
+        if not bool(value.isfinite().all()):
+            raise InputError(
+                where if isinstance(where, str) else where(key),
+                expected="finite weights",
+                found=f"NaN or infinity in {key}",
+                remedy="The training diverged, or the file is damaged.",
+            )

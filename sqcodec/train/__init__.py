@@ -1,0 +1,1 @@
+"""Training SQCodec: ``python -m sqcodec.train``."""

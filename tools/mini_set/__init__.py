@@ -1,0 +1,1 @@
+"""Generators of the embedded mini set; `tools.make_mini` runs them."""
