@@ -2,8 +2,8 @@
 
 On 40 pairs of 10 s at 16 kHz, made here (from LibriSpeech below ``SQBENCH_SHARED``, or synthetic):
 
-* CPU time of each metric, ours and `benchmarks/official_metrics.py`, alternating on the same pair in
-  one process on one thread, after one pair of warm-up;
+* CPU time of each metric, ours and `benchmarks/official_metrics.py`, alternating on the same pair
+  in one process on one thread, after one pair of warm-up;
 * wall time of `sqbench.scoring.score_folders` with two workers, against the scripts as shipped (a
   process per metric, in series, on default threads), both from a cold interpreter;
 * peak memory of each scoring worker.
@@ -190,7 +190,7 @@ def report(spent: dict[str, Any], wall: tuple[float, float, dict[str, Any]], tit
 
     def row(name: str, official: float, ours: float, aim: str, difference: str, unit: str) -> str:
         return (
-            f"| {name} | {official:.2f} {unit} | {ours:.2f} {unit} | {official / ours:.1f}x "
+            f"| {name} | {official:.2f} {unit} | {ours:.2f} {unit} | {official / ours:.2f}x "
             f"| {aim} | {difference} |"
         )
 

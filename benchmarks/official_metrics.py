@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -95,7 +96,7 @@ def _without_silence(x: Samples, y: Samples, window: Samples) -> tuple[Samples, 
     return out_x[:length], out_y[:length]
 
 
-def _magnitudes(samples: Samples, window: Samples, bands: Samples) -> Samples:
+def _magnitudes(samples: Samples, window: Any, bands: Samples) -> Samples:
     frames = (samples.size - 256) // 128
     spectrum = signal.stft(
         samples,

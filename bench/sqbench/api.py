@@ -6,8 +6,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
 from sqbench.data.base import Source
 from sqbench.data.resolve import open_source
 from sqbench.metrics.protocol import DEFAULT, check
@@ -17,11 +15,8 @@ from sqbench.runner.execute import Monitor, Outcome, Plan, Quiet, execute
 from sqbench.runner.plan import select
 from sqbench.runner.pool import ProcessPool
 from sqbench.suites import metrics_of
-from sqbench_codecs.catalogue import CODECS
+from sqbench_codecs import CODECS, Codec
 from sqcodec.errors import InputError
-
-if TYPE_CHECKING:
-    from sqbench_codecs import Codec
 
 
 def evaluate(
@@ -64,7 +59,7 @@ def evaluate(
     Raises:
         InputError: nothing could be run.
     """
-    chosen = [codecs] if not isinstance(codecs, list | tuple) else list(codecs)
+    chosen = [codecs] if isinstance(codecs, str | Codec) else list(codecs)
     options = Options(
         suite=suite,
         metrics=metrics,
@@ -117,20 +112,25 @@ def run(
         InputError: an argument cannot be used, or nothing could be run.
     """
     check(options.protocol)
-    for name, number in (("workers", options.workers), ("batch size", options.batch_size), ("limit", options.limit)):
+    for name, number in (
+        ("workers", options.workers),
+        ("batch size", options.batch_size),
+        ("limit", options.limit),
+    ):
         if number is not None and number < 1:
             raise InputError(name, expected="at least 1", found=str(number))
     for codec in codecs:
         if isinstance(codec, str):
             CODECS.get(codec)  # a misspelt name must not cost the time of those before it
     wanted = metrics_of(options.suite, options.metrics)
-    selection = select(source, wanted, options.limit)
+    selection = select(source, list(wanted.values()), options.limit)
     if not selection.items:
         raise InputError(f"data {source.location}", expected="at least one clip", found="none")
     plan = Plan(
         codecs=codecs,
         selection=selection,
-        metrics=wanted,
+        metrics=list(wanted.values()),
+        references={metric.name: name for name, metric in wanted.items()},
         suite=options.suite,
         protocol=options.protocol,
         out=out,

@@ -40,4 +40,4 @@ def _macs(network: nn.Module, sample_rate: int) -> float:
     audio = torch.zeros(1, SECONDS * sample_rate, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(audio)
-    return counter.get_total_flops() / 2
+    return float(counter.get_total_flops()) / 2

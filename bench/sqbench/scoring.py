@@ -95,7 +95,12 @@ def score(
     """
     wanted = registry.resolve_all(metrics)
     measured = measure_pair(
-        reference, sample_rate, estimate, estimate_rate or sample_rate, metrics, protocol
+        reference,
+        sample_rate,
+        estimate,
+        sample_rate if estimate_rate is None else estimate_rate,
+        metrics,
+        protocol,
     )
     return {metric.name: one for metric, one in zip(wanted, measured, strict=True)}
 

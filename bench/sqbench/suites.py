@@ -11,12 +11,13 @@ from sqcodec.errors import InputError
 SUITES: dict[str, tuple[str, ...]] = {"signal": registry.SIGNAL}
 
 
-def metrics_of(suite: str, metrics: Sequence[str] | None) -> list[Metric]:
-    """The metrics of a suite, or those named instead.
+def metrics_of(suite: str, metrics: Sequence[str] | None) -> dict[str, Metric]:
+    """The metrics of a suite, or those named instead, by the names they were asked for.
 
     Raises:
         InputError: an unknown suite or metric.
     """
     if suite not in SUITES:
         raise InputError(f"suite {suite!r}", expected=f"one of {', '.join(SUITES)}")
-    return registry.resolve_all(metrics if metrics is not None else SUITES[suite])
+    names = metrics if metrics is not None else SUITES[suite]
+    return dict(zip(names, registry.resolve_all(names), strict=True))

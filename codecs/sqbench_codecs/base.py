@@ -130,4 +130,4 @@ def num_bits(codes: Codes, codebook_sizes: Sequence[int]) -> float:
     Not rounded up to whole bits a code: an exact packer needs no more, and the published nominal
     bitrates (5989.0 b/s for SQCodec at 6 kbps) count this way.
     """
-    return codes.shape[-1] * sum(math.log2(size) for size in codebook_sizes)
+    return float(codes.shape[-1] * sum(math.log2(size) for size in codebook_sizes))

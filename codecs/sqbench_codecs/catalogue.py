@@ -86,7 +86,9 @@ def _adopt(found: Any, name: str, origin: dict[str, str]) -> CodecEntry:
         spec = getattr(found, "spec", None)
         if not isinstance(spec, CodecSpec):
             raise InputError(
-                f"codec {name!r}", expected="a class attribute `spec` (a CodecSpec)", found=repr(spec)
+                f"codec {name!r}",
+                expected="a class attribute `spec` (a CodecSpec)",
+                found=repr(spec),
             )
         return CodecEntry(spec=spec, target=found, origin=origin)
     raise InputError(

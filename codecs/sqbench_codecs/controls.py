@@ -37,8 +37,7 @@ class Identity(Codec):
 
     def decode(self, codes: Sequence[Codes], lengths: Sequence[int]) -> list[Waveform]:
         return [
-            c[0].astype(np.uint32).view(np.float32)[:n]
-            for c, n in zip(codes, lengths, strict=True)
+            c[0].astype(np.uint32).view(np.float32)[:n] for c, n in zip(codes, lengths, strict=True)
         ]
 
 
@@ -72,7 +71,9 @@ class MuLaw8(Codec):
         out = []
         for c, n in zip(codes, lengths, strict=True):
             y = (c[0, :n] - 127.0) / 127.0
-            out.append((np.sign(y) * np.expm1(np.abs(y) * np.log(256.0)) / 255.0).astype(np.float32))
+            out.append(
+                (np.sign(y) * np.expm1(np.abs(y) * np.log(256.0)) / 255.0).astype(np.float32)
+            )
         return out
 
 

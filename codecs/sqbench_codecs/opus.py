@@ -7,7 +7,7 @@ framing, which adds some 15 % at 6 kbps, is not counted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ BITRATES = {"6k": 6000, "8k": 8000, "12k": 12000, "16k": 16000, "24k": 24000}
 
 
 class Opus(Codec):
-    """libopus, ``application=audio``, hard CBR, 20 ms frames: equal packets, no side information."""
+    """libopus, ``application=audio``, hard CBR, 20 ms frames: packets of equal size."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -43,10 +43,11 @@ class Opus(Codec):
     def decode(self, codes: Sequence[Codes], lengths: Sequence[int]) -> list[Waveform]:
         return [self._decode(c, n) for c, n in zip(codes, lengths, strict=True)]
 
-    def _context(self, mode: str) -> Any:
+    def _context(self, mode: Literal["r", "w"]) -> Any:
         import av
 
-        context = av.CodecContext.create("libopus", mode)
+        name: str = "libopus"  # as plain text it is any kind of codec to the type checker
+        context: Any = av.CodecContext.create(name, mode)
         context.sample_rate = SAMPLE_RATE
         context.layout = "mono"
         if mode == "w":
@@ -64,7 +65,7 @@ class Opus(Codec):
         packets = []
         frames = -(-(len(x) + PRESKIP) // FRAME)
         padded = np.zeros(frames * FRAME, np.float32)
-        # Opus works on 16-bit full scale: beyond it the decoder would wrap or clip on its own terms.
+        # Opus knows no sample beyond full scale.
         padded[: len(x)] = np.clip(x, -1.0, 1.0)
         for start in range(0, len(padded), FRAME):
             frame = av.AudioFrame.from_ndarray(

@@ -115,9 +115,11 @@ class Registry(Generic[E]):
             try:
                 found = point.load()
                 for item in found if isinstance(found, list | tuple) else [found]:
-                    owner = {"distribution": f"{point.dist.name} {point.dist.version}"} if (
-                        point.dist
-                    ) else {}
+                    owner = (
+                        {"distribution": f"{point.dist.name} {point.dist.version}"}
+                        if (point.dist)
+                        else {}
+                    )
                     self.add(self._adopt(item, point.name, owner))
             except Exception as error:
                 self.problems.append(

@@ -50,15 +50,14 @@ class FSQ(nn.Module):
         self.mode = mode
 
     def bound(self, x: Tensor) -> Tensor:
-        """Features ``[..., dim]`` to values in level units ``[..., D]``, float32.
+        """Features ``[..., dim]`` to values in level units ``[..., D]``.
 
-        Float32 under autocast too: a half-precision value near a rounding boundary would change
-        the code.
+        In the parameters' precision, under autocast too: half precision would change codes.
         """
         # The meta device, on which operations are counted, has no autocast to switch off.
         kind = x.device.type if torch.amp.is_autocast_available(x.device.type) else "cpu"
         with torch.autocast(kind, enabled=False):
-            z: Tensor = self.project_in(x.float())
+            z: Tensor = self.project_in(x.to(self.project_in.weight.dtype))
             return torch.tanh(z) * ((self.levels - 1) * ((1 + _BOUND_MARGIN) / 2))
 
     def codes(self, rounded: Tensor) -> Tensor:
@@ -74,7 +73,7 @@ class FSQ(nn.Module):
         """Codes ``[...]`` to features ``[..., dim]``."""
         half = self.levels // 2
         digits = (codes[..., None] // self.basis) % self.levels
-        features: Tensor = self.project_out((digits - half) / half)
+        features: Tensor = self.project_out(((digits - half) / half).to(self.project_out.weight.dtype))
         return features
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -29,8 +29,9 @@ class PositionBias(nn.Module):
         )  # fmt: skip
 
     def forward(self) -> Tensor:
-        w, device = self.window, self.mlp[0].weight.device
-        by_distance = self.mlp(torch.arange(2 * w, device=device).float()[:, None]).T
+        w, weight = self.window, next(self.mlp.parameters())
+        device = weight.device
+        by_distance = self.mlp(torch.arange(2 * w, device=device, dtype=weight.dtype)[:, None]).T
         query, key = torch.arange(w, device=device)[:, None] + w, torch.arange(2 * w, device=device)
         bias = by_distance[:, (query - key).abs()]
         return bias.masked_fill(key > query, float("-inf"))

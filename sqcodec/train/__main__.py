@@ -68,8 +68,9 @@ def _train(options: argparse.Namespace) -> int:
 
         model, _ = load_checkpoint(options.init, config)
         trainer.model.load_state_dict(model.state_dict())
+    parameters = sum(p.numel() for p in trainer.model.parameters())
     print(
-        f"SQCodec {config.name}: {sum(p.numel() for p in trainer.model.parameters()):,} parameters, "
+        f"SQCodec {config.name}: {parameters:,} parameters, "
         f"{corpus.hours:.2f} h of audio, {recipe.max_steps} steps, from step {trainer.step}",
         flush=True,
     )

@@ -248,4 +248,4 @@ def _read(file: Path, sample_rate: int) -> NDArray[np.int16]:
         mono = soxr.resample(mono, rate, sample_rate, quality="VHQ")
     if float(np.abs(mono).max()) < 1e-4:
         raise InputError(str(file), expected="sound", found="silence")
-    return (np.clip(mono, -1.0, 1.0) * 32767.0).astype(np.int16)
+    return np.asarray(np.clip(mono, -1.0, 1.0) * 32767.0, np.int16)

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sqcodec.checkpoint import save_checkpoint
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
 from sqcodec.train.corpus import Corpus, Sampler
 from sqcodec.train.losses import MultiScaleSTFT, snr_db
 from sqcodec.train.recipe import Recipe
-from sqcodec.checkpoint import save_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +168,7 @@ class Trainer:
             "stft": float(stft.detach()),
             "grad_norm": float(norm),
             "snr_db": float(snr_db(estimate.detach(), audio).mean()),
-            "distinct_codes": float(stages.codes.unique().numel()) / stages.codes.numel(),
+            "distinct_codes": len(set(stages.codes.flatten().tolist())) / stages.codes.numel(),
         }
 
     def losses(self, estimate: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
@@ -283,9 +283,7 @@ class Trainer:
         # A young average would be mostly the random start.
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for mean, value in zip(
-                self.average.parameters(), self.model.parameters(), strict=True
-            ):
+            for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(value, 1.0 - decay)
 
 

@@ -223,13 +223,37 @@ def test_rows_by_path_by_url_and_without_audio(
     [ConnectionError("offline"), ValueError("Config name is missing"), FileNotFoundError("gone")],
     ids=lambda error: type(error).__name__,
 )
-def test_hub_trouble_is_one_clear_error(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trouble_in_loading_is_one_clear_error(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(name: str, revision: str | None) -> None:
         raise error
 
     monkeypatch.setattr(datasets, "load_dataset_builder", fail)
     with pytest.raises(InputError, match=rf"hf:some/tiny.*{error}.*hf:FOLDER"):
         HubSource("some/tiny").utterances()
+
+
+class CutOff:
+    """Stands for a streamed split whose connection breaks after one row."""
+
+    features = datasets.Features({"audio": datasets.Audio()})
+
+    def cast_column(self, name: str, kind: datasets.Audio) -> CutOff:
+        assert not kind.decode
+        return self
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        yield {"audio": sound()}
+        raise datasets.exceptions.DatasetGenerationError("failed") from ConnectionError("cut off")
+
+
+def test_trouble_in_streaming_names_its_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HubSource, "_load", lambda self: {"Speech": CutOff()})
+    clips = HubSource("some/tiny", streaming=True).utterances()
+    assert next(clips).id == "Speech/000000"
+    with pytest.raises(InputError, match=r"hf:some/tiny.*ConnectionError: cut off"):
+        next(clips)
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,9 @@ def test_intervals_hold_the_value_and_repeat(tmp_path: Path) -> None:
         assert entry.interval.low < entry.value < entry.interval.high
         assert entry.interval == row(two, "codec-a").entries[key].interval
     assert row(table.build(loaded), "codec-a").entries["sdr"].interval is None
+    few = "under 10 utterances (esc50, librispeech, quesst)"
+    assert few in notes(one)
+    assert few not in notes(table.build(loaded))
 
 
 def test_intervals_of_single_clips_say_why_they_are_not_there(tmp_path: Path) -> None:
@@ -217,6 +220,8 @@ def test_a_limited_run_is_noted(tmp_path: Path) -> None:
     content = make.run([A], n=2)
     content["source"]["total"] = 200
     make.write(tmp_path, content, make.full(A, n=2))
+    assert "\n6 of 200 utterances" in notes(table.build(store.load(tmp_path)))
+    make.write(tmp_path, make.run([B], n=4), make.full(B, n=4))
     assert "codec-a: 6 of 200 utterances" in notes(table.build(store.load(tmp_path)))
 
 

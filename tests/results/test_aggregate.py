@@ -119,6 +119,17 @@ def test_another_codec_or_source_does_not_raise_what_is_expected(tmp_path: Path)
     assert all(row.complete for row in aggregate.rows(store.load(tmp_path)))
 
 
+def test_a_dataset_of_two_categories_is_expected_once(tmp_path: Path) -> None:
+    records = [make.score(A, f"librispeech/{i}", "sdr", float(i)) for i in range(4)]
+    records[3]["category"] = "audio"
+    content = make.run([A], metrics=["sdr"])
+    content["source"]["expected"] = {"librispeech": {"category": "speech", "utterances": 4}}
+    make.write(tmp_path, content, records)
+    row = only_row(store.load(tmp_path))
+    assert row.complete
+    assert (row.cells["sdr"].value, row.cells["audio_sdr"].value) == (1.0, 3.0)
+
+
 def test_identical_counts_as_scored_and_stays_out_of_the_mean(tmp_path: Path) -> None:
     records = make.full(A, n=3)
     for record in records:
@@ -192,12 +203,12 @@ def test_an_extra_metric_gets_its_own_column(tmp_path: Path) -> None:
 def test_protocols_are_never_mixed(tmp_path: Path) -> None:
     strict = make.full(A, shift=1.0, protocol="slt2024-strict")
     make.write(tmp_path, make.run([A]), make.full(A))
-    make.write(tmp_path, make.run([A], protocol="slt2024-strict"), strict)
+    make.write(tmp_path, make.run([A], protocol="slt2024-strict", n=5), strict)
     default, other = aggregate.rows(store.load(tmp_path))
     assert (default.protocol, other.protocol) == ("slt2024", "slt2024-strict")
     assert default.cells["sdr"].value != other.cells["sdr"].value
     assert default.complete
-    assert other.complete
+    assert (other.cells["sdr"].scored, other.cells["sdr"].expected) == (8, 10)
 
 
 def test_the_newest_version_of_a_metric_counts(tmp_path: Path) -> None:

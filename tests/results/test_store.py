@@ -16,6 +16,7 @@ import pytest
 import results_factory as make
 
 from sqbench.results import store
+from sqbench.results.record import Status
 from sqcodec.errors import InputError
 
 A = make.describe("codec-a")
@@ -155,10 +156,11 @@ def test_newest_run_wins_whatever_the_order_of_folders(tmp_path: Path) -> None:
             "librispeech/2": 12.0,
         }
         assert [run["started"][11:13] for run in loaded.runs] == ["14", "15"]
+        assert [r["value"] for r in loaded.records] == [12.0, 20.0, 21.0]
 
 
 def test_only_failed_work_is_to_be_done_again(tmp_path: Path) -> None:
-    statuses = ("ok", "identical", "undefined", "failed")
+    statuses: tuple[Status, ...] = ("ok", "identical", "undefined", "failed")
     made = [
         make.score(
             A, f"librispeech/{status}", "sdr", 1.0 if status == "ok" else None, status=status

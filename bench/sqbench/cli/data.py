@@ -56,7 +56,9 @@ def _print(report: CheckReport) -> None:
     console.print(table)
     for each in report.sets:
         for problem in each.problems:
-            console.print(escape(f"  {problem.id}: {problem.kind}: {problem.detail}"), soft_wrap=True)
+            console.print(
+                escape(f"  {problem.id}: {problem.kind}: {problem.detail}"), soft_wrap=True
+            )
         if each.ignored:
             console.print(escape(f"  {each.name}: not read: {', '.join(each.ignored)}"))
     if report.missing_sets:

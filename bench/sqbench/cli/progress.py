@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -23,7 +24,20 @@ from rich.progress import Progress as Bars
 from sqbench.results.record import Record
 from sqbench.runner.execute import Outcome
 
-_REASONS_SHOWN = 12
+_REASONS_SHOWN = 50
+
+
+@dataclass
+class _Missing:
+    """What has no score for one reason: metrics and utterances, in the order of appearance."""
+
+    metrics: dict[str, None] = field(default_factory=dict)
+    utterances: dict[str, None] = field(default_factory=dict)
+
+    def line(self, codec: str, reason: str) -> str:
+        first, *rest = self.utterances
+        more = f" and {len(rest)} more" if rest else ""
+        return f"{codec}: {first}{more}: {', '.join(self.metrics)}: {reason}"
 
 
 class Progress:
@@ -46,8 +60,7 @@ class Progress:
         )
         self._tasks: dict[str, TaskID] = {}
         self._sums: dict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
-        self._reasons: dict[str, Counter[str]] = defaultdict(Counter)
-        self._examples: dict[tuple[str, str], str] = {}
+        self._reasons: dict[tuple[str, str], _Missing] = defaultdict(_Missing)
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -79,22 +92,20 @@ class Progress:
                 total, n = sums.get(name, (0.0, 0))
                 sums[name] = (total + record["value"], n + 1)
             elif record["status"] in ("failed", "undefined") and record["metric"]:
-                reason = f"{record['metric']}: {record['reason']}"
-                self._reasons[codec][reason] += 1
-                self._examples.setdefault((codec, reason), record["utterance"])
+                missing = self._reasons[codec, str(record["reason"])]
+                missing.metrics[record["metric"]] = None
+                missing.utterances[record["utterance"]] = None
         means = "  ".join(f"{name} {total / n:.2f}" for name, (total, n) in sorted(sums.items()))
         self._bars.update(self._tasks[codec], advance=1, means=means)
 
     def finish(self, outcome: Outcome, out: Path) -> None:
         """Say what was done and what is missing, and why."""
         self._bars.stop()
-        for codec, reasons in self._reasons.items():
-            for reason, n in reasons.most_common(_REASONS_SHOWN):
-                where = self._examples[codec, reason]
-                more = f" and {n - 1} more" if n > 1 else ""
-                self.note(f"  no score: {codec}: {where}{more}: {reason}")
-            if len(reasons) > _REASONS_SHOWN:
-                self.note(f"  ... and {len(reasons) - _REASONS_SHOWN} other reasons, in the records")
+        lines = [missing.line(*key) for key, missing in self._reasons.items()]
+        for line in lines[:_REASONS_SHOWN]:
+            self.note(f"  no score: {line}")
+        if len(lines) > _REASONS_SHOWN:
+            self.note(f"  and {len(lines) - _REASONS_SHOWN} more reasons, in the records")
         text = f"{outcome.computed} scores computed, {outcome.kept} were there already"
         if outcome.failed:
             text += f", {outcome.failed} missing"

@@ -63,9 +63,7 @@ def add_protocol(parse: argparse.ArgumentParser) -> None:
     """The option that names the scoring rules."""
     from sqbench.metrics.protocol import DEFAULT, PROTOCOLS
 
-    parse.add_argument(
-        "--protocol", choices=PROTOCOLS, default=DEFAULT, help=f"default: {DEFAULT}"
-    )
+    parse.add_argument("--protocol", choices=PROTOCOLS, default=DEFAULT, help=f"default: {DEFAULT}")
 
 
 def add_workers(parse: argparse.ArgumentParser) -> None:
@@ -73,7 +71,9 @@ def add_workers(parse: argparse.ArgumentParser) -> None:
     parse.add_argument(
         "--workers",
         type=int,
-        default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        default=len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         help="processes that measure (default: one a core); values do not depend on it",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -44,7 +44,7 @@ class Utterance:
         category: ``speech`` or ``audio``.
         domain: ``speech``, ``music`` or ``general``.
         path: the file, or ``None`` if the bytes come from elsewhere.
-        payload: the encoded bytes where there is no file.
+        payload: the encoded bytes where there is no file, or a function that fetches them.
         labels: text, speaker, style, event: whatever the source knows.
     """
 
@@ -53,13 +53,13 @@ class Utterance:
     category: str
     domain: str
     path: Path | None = None
-    payload: bytes | None = field(default=None, repr=False)
+    payload: bytes | Callable[[], bytes] | None = field(default=None, repr=False)
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def content(self) -> bytes:
         """The encoded bytes of the clip (raises OSError where the file cannot be read)."""
         if self.payload is not None:
-            return self.payload
+            return self.payload() if callable(self.payload) else self.payload
         assert self.path is not None, f"utterance {self.id} has neither path nor payload"
         return self.path.read_bytes()
 

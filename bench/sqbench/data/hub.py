@@ -9,6 +9,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +43,8 @@ class HubSource(Source):
 
     A row's set is its column ``dataset``, else ``<name>_<split>``. Its domain is the column
     ``domain``, else what the split's name says (`SPLIT_DOMAINS`), else the argument. Other columns
-    of text or numbers become labels. An id that repeats gets ``~<row number>`` appended. Each
-    utterance holds its bytes, so iterate rather than collect where the dataset is large.
+    of text or numbers become labels. An id that repeats gets ``~<row number>`` appended. When
+    streaming, each utterance holds its bytes; else they are fetched when they are read.
 
     Args:
         reference: ``NAME[@REVISION][:SPLIT]`` or ``FOLDER[:SPLIT]``; the folder was written by
@@ -92,9 +95,14 @@ class HubSource(Source):
             features = data.features
             rows = data.cast_column(audio[split], Audio(decode=False))
             seen: set[str] = set()
-            for number, row in enumerate(rows):
-                sound = row.pop(audio[split]) or {}
-                yield self._utterance(split, number, _labels(row, features), sound, seen)
+            with self._one_error():
+                for number, row in enumerate(rows):
+                    sound = row.pop(audio[split]) or {}
+                    clip = self._utterance(split, number, _labels(row, features), sound, seen)
+                    if sound.get("bytes") and not self.streaming:
+                        # Fetched again when it is read: a dataset may be larger than memory.
+                        clip = replace(clip, payload=partial(_bytes, rows, number, audio[split]))
+                    yield clip
 
     def _utterance(
         self, split: str, number: int, row: dict[str, str], sound: dict[str, Any], seen: set[str]
@@ -137,20 +145,30 @@ class HubSource(Source):
 
     def _splits(self) -> dict[str, Any]:
         if self._loaded is None:
-            import datasets
-
-            try:
+            with self._one_error():
                 self._loaded = self._load()
-            except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-                if isinstance(error, InputError):
-                    raise
-                raise InputError(
-                    self.location,
-                    expected="a dataset that can be loaded",
-                    found=f"{type(error).__name__}: {error}",
-                    remedy="Check name, split and network, or give a local copy as hf:FOLDER.",
-                ) from error
         return self._loaded
+
+    @contextmanager
+    def _one_error(self) -> Iterator[None]:
+        """Turn what the library raises while loading or streaming into `InputError`."""
+        import datasets
+
+        try:
+            yield
+        except InputError:
+            raise
+        except (OSError, ValueError, ImportError, datasets.exceptions.DatasetsError) as error:
+            root: BaseException = error
+            while root.__cause__ is not None:
+                root = root.__cause__
+            raise InputError(
+                self.location,
+                expected="a dataset that can be loaded",
+                found=f"{type(root).__name__}: {root}",
+                remedy="Check name, split, network and packages, or give a local copy as "
+                "hf:FOLDER; a folder of plain audio files needs no 'hf:'.",
+            ) from error
 
     def _load(self) -> dict[str, Any]:
         import datasets
@@ -226,6 +244,10 @@ def _audio_column(data: Any, location: str) -> str:
         found=", ".join(found or features) or "columns that streaming does not tell",
         remedy="Cast or rename the column to 'audio'." if features else "Read without streaming.",
     )
+
+
+def _bytes(rows: Any, number: int, column: str) -> bytes:
+    return bytes(rows[number][column]["bytes"])
 
 
 def _labels(row: dict[str, Any], features: Any) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -56,6 +57,7 @@ class Metric(ABC):
         direction: whether higher or lower is better.
         bounds: lowest and highest possible value, ``None`` where there is none.
         categories: the categories of data it is defined for by the protocol.
+        origin: which file or distribution a third party's metric came from; set by the registry.
     """
 
     name: ClassVar[str]
@@ -63,6 +65,12 @@ class Metric(ABC):
     direction: ClassVar[Literal["higher", "lower"]]
     bounds: ClassVar[tuple[float | None, float | None]]
     categories: ClassVar[tuple[str, ...]] = ("speech", "audio")
+    origin: Mapping[str, str] = {}
+
+    @property
+    def identity(self) -> str:
+        """What a value depends on beside the pair: the version, and a third party's code."""
+        return " ".join([str(self.version), *self.origin.values()])
 
     @abstractmethod
     def measure(self, pair: Pair) -> float:

@@ -82,8 +82,7 @@ def _mel(
     """Mel magnitudes ``[2, mels, frames]`` of ``[2, frames, n_fft]``."""
     from scipy import fft
 
-    spectrum = fft.rfft(frames * window, axis=-1)
-    magnitude = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
+    magnitude = np.abs(fft.rfft(frames * window, axis=-1, overwrite_x=True))
     flat = magnitude.reshape(-1, magnitude.shape[-1])
     # Not a dense product: most weights are zero, and BLAS may round by its number of threads.
     mels = filters @ flat.T

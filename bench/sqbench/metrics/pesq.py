@@ -18,7 +18,6 @@ import subprocess
 import sys
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sqbench import audio
 from sqbench.metrics.base import Metric, Pair, Samples, Undefined
@@ -31,7 +30,7 @@ _CHILD = """
 import sys
 import numpy as np
 from pesq import pesq
-reference, estimate = np.frombuffer(sys.stdin.buffer.read(), np.float32).reshape(2, -1)
+reference, estimate = np.frombuffer(sys.stdin.buffer.read(), np.float64).reshape(2, -1)
 try:
     print("value", float(pesq({rate}, reference, estimate, "wb")).hex())
 except Exception as error:
@@ -79,32 +78,30 @@ def pesq(reference: Samples, estimate: Samples) -> float:
             f"{length} samples are above the bound of {MOST_SAMPLES} "
             f"({MOST_SAMPLES // TOLD_RATE} s at the {TOLD_RATE} Hz that the engine is told)"
         )
-    peak = max(np.max(np.abs(reference)), np.max(np.abs(estimate)))
-    if peak == 0.0:
+    if not (reference.any() or estimate.any()):
         raise Undefined("both sides are silent (official: NoUtterancesError)")
-    # The package does both of these itself; done here, they need not cross to the child twice
-    # as large, and float32 samples pass through it unchanged (their joint peak is 1).
-    signals = np.stack([reference / peak, estimate / peak]).astype(np.float32)
-    value = _inside(signals) if length <= SAFE_SAMPLES else _apart(signals)
+    # The package divides both by the larger of the two peaks and casts to float32.
+    measured = _inside if length <= SAFE_SAMPLES else _apart
+    value = measured(reference, estimate)
     if not np.isfinite(value):
         raise Undefined("the engine returned NaN")
     return value
 
 
-def _inside(signals: NDArray[np.float32]) -> float:
+def _inside(reference: Samples, estimate: Samples) -> float:
     from pesq import pesq as engine
 
     try:
-        return float(engine(TOLD_RATE, signals[0], signals[1], "wb"))
+        return float(engine(TOLD_RATE, reference, estimate, "wb"))
     except Exception as error:  # the engine's own classes, and ValueError where it returns NaN
         text = error.args[0] if error.args else ""
         raise _declined(type(error).__name__, text) from None
 
 
-def _apart(signals: NDArray[np.float32]) -> float:
+def _apart(reference: Samples, estimate: Samples) -> float:
     done = subprocess.run(
         [sys.executable, "-c", _CHILD.format(rate=TOLD_RATE)],
-        input=signals.tobytes(),
+        input=np.stack([reference, estimate]).tobytes(),
         capture_output=True,
         check=False,
     )

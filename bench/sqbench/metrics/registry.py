@@ -49,6 +49,7 @@ class MetricEntry:
             raise InputError(
                 f"metric {self.name!r}", expected="a class of that name", found=repr(metric.name)
             )
+        metric.origin = dict(self.origin)
         return metric
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sqbench.metrics import polyphase
 from sqbench.metrics.base import Metric, Pair, Samples, Undefined
 from sqbench.metrics.protocol import STRICT
 
@@ -54,7 +55,7 @@ def stoi(reference: Samples, estimate: Samples, rate: int) -> float:
     Raises:
         Undefined: too short, silent, or a band of the estimate is zero over a whole segment.
     """
-    x, y = (_at_10k(samples, rate) for samples in (reference, estimate))
+    x, y = (polyphase.resample(samples, rate, RATE) for samples in (reference, estimate))
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(1, FRAME + 1) / (FRAME + 1))
     kept = _loud_frames(x, window)
     if kept.size - 1 < SEGMENT:
@@ -63,14 +64,6 @@ def stoi(reference: Samples, estimate: Samples, rate: int) -> float:
             f"{SEGMENT} (official: NaN)"
         )
     return _correlate(*(_bands(_compact(samples, kept, window), window) for samples in (x, y)))
-
-
-def _at_10k(samples: Samples, rate: int) -> Samples:
-    if rate == RATE:
-        return samples
-    from scipy import signal
-
-    return np.asarray(signal.resample_poly(samples, RATE, rate))
 
 
 def _halves(samples: Samples) -> NDArray[np.float64]:
@@ -89,8 +82,8 @@ def _loud_frames(x: Samples, window: NDArray[np.float64]) -> NDArray[np.intp]:
             "official: ValueError)"
         )
     early = np.square(_halves(np.concatenate([x[-1:], x[:-1]])))
-    weights = np.square(window)
-    first, second = (np.einsum("jk,k->j", early, w) for w in (weights[:HOP], weights[HOP:]))
+    weights = np.square(window).reshape(2, HOP)
+    first, second = (np.einsum("jk,k->j", early, w) for w in weights)
     energy = first[:count] + second[1 : count + 1]
     if not energy.any():
         raise Undefined("the reference is silent (official: UnboundLocalError)")
@@ -105,7 +98,7 @@ def _compact(
     """The kept frames overlap-added one after the other, as hops ``[K + 1, 128]``."""
     halves = _halves(samples)
     out = np.zeros((kept.size + 1, HOP))
-    out[:-1] += halves[kept] * window[:HOP]
+    np.multiply(halves[kept], window[:HOP], out=out[:-1])
     out[1:] += halves[kept + 1] * window[HOP:]
     return out
 

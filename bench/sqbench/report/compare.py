@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sqbench.report.columns import Column, columns_for
+from sqbench.report.notes import FEW, few_utterances
 from sqbench.results.aggregate import rows as aggregate_rows
 from sqbench.results.row import Cell, Row
 from sqbench.results.statistics import N_BOOT, Paired, Values, macro_mean, paired
@@ -24,6 +25,7 @@ class ComparedMetric:
         value_b: macro mean of B over those utterances.
         paired: the difference A - B.
         left_out: utterances that one of them, or both, have no value for.
+        few: datasets with so few pairs that the interval is too narrow.
     """
 
     column: Column
@@ -31,6 +33,7 @@ class ComparedMetric:
     value_b: float | None
     paired: Paired
     left_out: int
+    few: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +144,7 @@ def _compare(
     column: Column, a: Cell, b: Cell, changed: set[str], n_boot: int, seed: int
 ) -> ComparedMetric:
     sets: list[tuple[Values, Values]] = []
+    few: list[str] = []
     others = {s.dataset: s for s in b.sets}
     for ours in a.sets:
         theirs = others.get(ours.dataset)
@@ -149,6 +153,8 @@ def _compare(
         values_a = dict(zip(ours.utterances, ours.values, strict=True))
         values_b = dict(zip(theirs.utterances, theirs.values, strict=True))
         shared = sorted((values_a.keys() & values_b.keys()) - changed)
+        if 1 < len(shared) < FEW:
+            few.append(ours.dataset)
         sets.append(
             (
                 np.array([values_a[u] for u in shared], dtype=np.float64),
@@ -162,6 +168,7 @@ def _compare(
         value_b=macro_mean([y for _, y in sets]),
         paired=result,
         left_out=max(a.expected, b.expected) - result.n,
+        few=tuple(few),
     )
 
 
@@ -174,6 +181,8 @@ def _notes(
         f"of pairs within datasets, seed {seed}). Better: where the interval leaves out zero. "
         f"Wins: pairs in which {a.label} is better, ties counting half.",
     ]
+    if few := sorted({dataset for metric in metrics for dataset in metric.few}):
+        notes.append(f"{few_utterances(few)}.")
     left_out = [f"{m.column.title} {m.left_out}" for m in metrics if m.left_out]
     if left_out:
         notes.append(f"Utterances left out (no value, or identical): {', '.join(left_out)}.")

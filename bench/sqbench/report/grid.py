@@ -90,21 +90,21 @@ def _name(cell: GridCell, level: int) -> Text:
 def _numbers(cells: Sequence[GridCell], head: Head, level: int) -> list[Text]:
     """Numbers with their digits under each other, whether a mark follows or not.
 
-    Padded to the column's width here: justified right, they would lose the space that stands
-    where others have a mark.
+    Padded to the column's width on the left, as justifying right would put the marks of some
+    under the digits of others.
     """
     from rich.text import Text
 
-    pad = " " if any(cell.mark for cell in cells) else ""
+    mark = max(len(cell.mark) for cell in cells) if cells else 0
     details = [cell.detail.replace(", ", ",\n") if level == 2 else cell.detail for cell in cells]
     parts = [*(cell.text for cell in cells), *"\n".join(details).split("\n")]
-    width = max(len(head.title) - len(pad), len(head.below) - len(pad), *map(len, parts))
+    width = max(len(head.title) - mark, len(head.below) - mark, *map(len, parts))
     texts = []
     for cell, detail in zip(cells, details, strict=True):
         text = Text(" " * (width - len(cell.text)), justify="left")
-        text.append(cell.text, style="bold" if cell.bold else "").append(cell.mark or pad)
+        text.append(cell.text, style="bold" if cell.bold else "").append(cell.mark)
         for line in detail.split("\n") if detail else ():
-            text.append("\n" + line.rjust(width) + pad, style="dim")
+            text.append("\n" + line.rjust(width), style="dim")
         texts.append(text)
     return texts
 

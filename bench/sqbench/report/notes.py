@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqbench.data.slt import OFFICIAL_SETS
 from sqbench.report.paper import CITATION
 from sqbench.results.aggregate import Failures
-from sqbench.results.row import Cell, Row
+from sqbench.results.row import Cell, Row, SetScore
 from sqbench.results.store import Store
+
+FEW = 10
+"""Below so many utterances a percentile interval covers clearly less than it says."""
 
 _MOST = 3  # reasons, problems or clips spelled out before the rest is only counted
 
@@ -63,10 +66,24 @@ def of_section(
             f"[low, high]: 95 % bootstrap interval, {n_boot} resamples of utterances within "
             f"datasets, seed {seed}."
         )
+        small = sorted(
+            {s.dataset for row in rows for c in row.cells.values() for s in c.sets if _small(s)}
+        )
+        if small:
+            yield f"{few_utterances(small)}."
         yield from _some(intervals, "more intervals with a remark")
     yield from _coverage(rows)
     yield from _versions(rows)
     yield from _conflicts(rows)
+
+
+def few_utterances(datasets: Sequence[str]) -> str:
+    """What resampling few utterances does to an interval."""
+    return f"Intervals are too narrow with under {FEW} utterances ({', '.join(datasets)})"
+
+
+def _small(s: SetScore) -> bool:
+    return s.counted and 1 < len(s.values) < FEW
 
 
 def of_store(store: Store) -> Iterator[str]:
@@ -127,9 +144,13 @@ def _dropped(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _coverage(rows: Sequence[Row]) -> Iterator[str]:
+    limited: dict[tuple[int, int], list[str]] = {}
     for row in rows:
         if row.selected is not None and row.total is not None and row.selected < row.total:
-            yield f"{row.label}: {row.selected} of {row.total} utterances of the source selected."
+            limited.setdefault((row.selected, row.total), []).append(row.label)
+    for (selected, total), labels in limited.items():
+        who = "" if len(labels) == len(rows) else f"{', '.join(labels)}: "
+        yield f"{who}{selected} of {total} utterances of the source selected."
     expected: dict[tuple[tuple[str, int], ...], list[str]] = {}
     for row in rows:
         counts = {s.dataset: s.expected for cell in row.cells.values() for s in cell.sets}

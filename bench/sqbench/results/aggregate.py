@@ -189,12 +189,17 @@ def _protocol_order(item: tuple[str, str]) -> tuple[int, int, str]:
 def _expected(
     runs: Iterable[Mapping[str, Any]], seen: Mapping[tuple[str, str], set[str]]
 ) -> dict[tuple[str, str], int]:
-    """(category, dataset) to the number of utterances: the most that a run or the records name."""
+    """(category, dataset) to the number of utterances: the most that a run or the records name.
+
+    A run names one category a dataset; what the records show of another one (a manifest may mix
+    speech and music in a set) is not expected a second time.
+    """
     counts = {key: len(utterances) for key, utterances in seen.items()}
     for run in runs:
         for dataset, entry in run["source"].get("expected", {}).items():
             key = (entry["category"], dataset)
-            counts[key] = max(counts.get(key, 0), entry["utterances"])
+            elsewhere = sum(len(u) for k, u in seen.items() if k[1] == dataset and k != key)
+            counts[key] = max(counts.get(key, 0), entry["utterances"] - elsewhere)
     return counts
 
 

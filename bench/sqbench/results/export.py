@@ -133,7 +133,7 @@ def _slt(chosen: Iterable[Row], out: Path) -> Exported:
         for name, text in {**logs, "results.txt": "\n".join(parts) + "\n"}.items():
             write_text(folder / name, text)
             paths.append(folder / name)
-        notes += [f"{row.label}: {remark}" for remark in remarks]
+        notes += [f"{row.label}: {remark}" for remark in remarks[1:]]
     return Exported(paths=tuple(paths), notes=tuple(notes))
 
 

@@ -60,10 +60,16 @@ def codec_id(description: dict[str, Any]) -> str:
 
 
 def score_key(
-    codec: str, source: str, utterance: str, audio_sha256: str, metric: str, version: int, protocol: str
+    codec: str,
+    source: str,
+    utterance: str,
+    audio_sha256: str,
+    metric: str,
+    identity: str,
+    protocol: str,
 ) -> str:
-    """Key of a score record; ``codec`` is the `codec_id`."""
-    return digest("score", codec, source, utterance, audio_sha256, metric, version, protocol)
+    """Key of a score record; ``codec`` is the `codec_id`, ``identity`` the metric's."""
+    return digest("score", codec, source, utterance, audio_sha256, metric, identity, protocol)
 
 
 def coding_key(codec: str, source: str, utterance: str, audio_sha256: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,6 +55,7 @@ class Plan:
         codecs: names, or codecs that are loaded already.
         selection: the utterances.
         metrics: what to measure.
+        references: by metric name, how a worker asks the registry for it (``file.py:Class``).
         weights: ``auto``, ``official``, ``bundled`` or a path, for codecs given by name.
         batch_size: utterances that a codec is handed at once; values do not depend on it.
         force: compute again what is there.
@@ -64,6 +65,7 @@ class Plan:
     codecs: Sequence[str | Codec]
     selection: Selection
     metrics: Sequence[Metric]
+    references: Mapping[str, str]
     suite: str
     protocol: str
     out: Path
@@ -214,7 +216,7 @@ def _records(
                     reference_rate=outcome.reference_rate,
                     estimate=outcome.estimate,
                     estimate_rate=outcome.estimate_rate,
-                    metrics=tuple(metric.name for metric in job.metrics),
+                    metrics=tuple(plan.references[metric.name] for metric in job.metrics),
                     protocol=plan.protocol,
                 )
 
@@ -230,8 +232,6 @@ def _records(
 
 def _without_audio(reconstruction: Reconstruction) -> Reconstruction:
     """Frees the arrays of what is done: a run may have more audio than memory."""
-    from dataclasses import replace
-
     return replace(
         reconstruction, reference=reconstruction.reference[:0], estimate=reconstruction.estimate[:0]
     )
@@ -286,7 +286,7 @@ class _Form:
                 clip.id,
                 sha256,
                 metric.name,
-                metric.version,
+                metric.identity,
                 self.plan.protocol,
             )
             if metric
@@ -323,7 +323,7 @@ def _count_failed(identity: str, plan: Plan, statuses: dict[str, Status]) -> int
             item.utterance.id,
             item.audio_sha256,
             metric.name,
-            metric.version,
+            metric.identity,
             plan.protocol,
         )
         for item in plan.selection.items

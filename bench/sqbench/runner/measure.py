@@ -21,8 +21,8 @@ from sqbench.scoring import Measurement, measure_pair
 class Task(Protocol):
     """A pair to measure; picklable."""
 
-    metrics: tuple[str, ...]
-
+    @property
+    def metrics(self) -> tuple[str, ...]: ...
     def run(self) -> list[Measurement]: ...
     def only(self, metric: str) -> Self: ...
 
@@ -53,7 +53,7 @@ class ArrayTask:
             self.protocol,
         )
 
-    def only(self, metric: str) -> ArrayTask:
+    def only(self, metric: str) -> Self:
         return replace(self, metrics=(metric,))
 
 

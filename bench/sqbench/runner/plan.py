@@ -51,6 +51,7 @@ class Selection:
         return {
             "name": self.source.name,
             "location": self.source.location,
+            **self.source.describe(),
             "sha256": self.sha256,
             "expected": expected,
             "total": self.total,
@@ -103,7 +104,7 @@ def missing(
         metrics = tuple(
             metric
             for metric in item.metrics
-            if score_key(codec_id, name, clip, sha256, metric.name, metric.version, protocol)
+            if score_key(codec_id, name, clip, sha256, metric.name, metric.identity, protocol)
             not in known
         )
         coding = coding_key(codec_id, name, clip, sha256) not in known

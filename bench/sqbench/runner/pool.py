@@ -19,6 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
@@ -259,7 +260,6 @@ class _Feeder:
             self._wake()
 
     def _wake(self) -> None:
-        try:
+        # An error means that the signal is pending already, or that nobody listens any more.
+        with suppress(OSError):
             self._sender.send(b".")
-        except (BlockingIOError, OSError):
-            pass  # the signal is already pending, or nobody listens any more

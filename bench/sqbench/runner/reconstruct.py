@@ -93,7 +93,9 @@ def _code_or_split(codec: Codec, items: Sequence[_Loaded]) -> list[Reconstructio
         return list(_code(codec, items))
     except Exception as error:  # a codec may be anybody's code
         if len(items) == 1:
-            what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            what = (
+                str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            )
             return [Lost(items[0].utterance, f"codec {codec.spec.name}: {what}")]
     return [outcome for item in items for outcome in _code_or_split(codec, [item])]
 

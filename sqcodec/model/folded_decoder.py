@@ -1,0 +1,190 @@
+"""The convolutional decoder for inference, stage by stage.
+
+A stage comes in two steps, because its gate needs statistics of the whole clip between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sqcodec.model.conv import Residual, upsample
+from sqcodec.model.decoder import LastUnit
+from sqcodec.model.folded import FoldedConv, FoldedSnake, FoldedUnit, blocks, envelope, single
+from sqcodec.model.tconv import TEConv
+
+
+class Moments:
+    """Mean and variance over time of ``[B, T, K]``, gathered segment by segment in float64."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean, self.squares = torch.zeros(1), torch.zeros(1)
+
+    def update(self, x: Tensor) -> None:
+        count = x.shape[1]
+        spread, mean = torch.var_mean(x.double(), dim=1, correction=0)
+        if self.count == 0:
+            self.count, self.mean, self.squares = count, mean, spread * count
+            return
+        total, delta = self.count + count, mean - self.mean
+        self.squares = self.squares + spread * count + delta**2 * (self.count * count / total)
+        self.mean = self.mean + delta * (count / total)
+        self.count = total
+
+    @property
+    def variance(self) -> Tensor:
+        """Biased variance ``[B, K]``."""
+        return self.squares / self.count
+
+
+class FoldedGate:
+    """TEConv in two steps: `envelopes`, and the factor that they give under their statistics."""
+
+    def __init__(self, module: TEConv) -> None:
+        self.norm, merge = module.merge_layer
+        convs = [branch[1] for branch in module.blocks]
+        self.taps = [conv.weight[0, 0].tolist() for conv in convs]
+        self.biases = [float(conv.bias) for conv in convs]
+        self.dilations = [int(conv.dilation[0]) for conv in convs]
+        self.merge = merge.weight[..., 0].detach().double().T
+        self.merge_bias = merge.bias.detach().double() + 1
+
+    def envelopes(self, signal: Tensor) -> Tensor:
+        """``[B, T]`` to ``[B, T, K]``."""
+        length = signal.shape[1]
+        out = []
+        for kernel, taps, bias, dilation in zip(
+            TEConv.kernels, self.taps, self.biases, self.dilations, strict=True
+        ):
+            x = F.pad(envelope(signal, kernel), (3 * dilation, 3 * dilation))
+            total = torch.full_like(signal, bias)
+            for k, tap in enumerate(taps):
+                total.add_(x[:, k * dilation : k * dilation + length], alpha=tap)
+            out.append(total)
+        return torch.stack(out, dim=-1)
+
+    def factor(self, moments: Moments) -> tuple[Tensor, Tensor]:
+        """Weights ``[B, K, C]`` and bias ``[C]`` that make the factor of centred envelopes.
+
+        Centring is left to the caller, to be done first: an envelope's mean can be far larger
+        than its spread, and a product with the mean in it would lose the digits that count.
+        """
+        scale = self.norm.weight.double() / torch.sqrt(moments.variance + self.norm.eps)
+        bias = self.merge_bias + self.norm.bias.double() @ self.merge
+        return single(scale[:, :, None] * self.merge), single(bias)
+
+
+class FoldedStage:
+    """Conv units, gate, upsampling by ``rate``; sees less than `radius` steps to each side."""
+
+    def __init__(
+        self, conv: nn.Conv1d | None, units: Iterable[Residual], gate: TEConv, up: nn.Sequential
+    ) -> None:
+        self.conv = None if conv is None else FoldedConv(conv)
+        self.units = [FoldedUnit(unit.module) for unit in units]  # type: ignore[arg-type]
+        self.gate = FoldedGate(gate)
+        point, upsampling, self.norm = up
+        self.channels = point.in_channels
+        self.point, self.point_bias = single(point.weight[..., 0].T), single(point.bias)
+        self.rate: int = upsampling.rate
+        # conv, units, pooling and convolution of the widest branch, upsampling
+        self.radius = 1 + 3 * len(self.units) + (2 * 4 + 3 * 5) + 1
+
+    def prepare(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``x [B, T, C]`` (overwritten) through the units, and the gate's envelopes of it."""
+        if self.conv is not None:
+            x = self.conv(x)
+        for unit in self.units:
+            unit(x)
+        return x, self.gate.envelopes(x[..., 0].contiguous())
+
+    def finish(self, x: Tensor, envelopes: Tensor, moments: Moments) -> Tensor:
+        """Gate and upsample what `prepare` gave: ``[B, T * rate, C']``."""
+        batch, length, channels = x.shape
+        weight, bias = self.gate.factor(moments)
+        centred = (envelopes - moments.mean[:, None]).float()
+        low = x.new_empty(batch, length, self.point.shape[1])
+        for item in range(batch):
+            for start, stop in blocks(length, channels, x.device):
+                gate = torch.addmm(bias, centred[item, start:stop], weight[item])
+                gated = gate.mul_(x[item, start:stop])
+                torch.addmm(self.point_bias, gated, self.point, out=low[item, start:stop])
+        return self._upsampled(low)
+
+    def _upsampled(self, low: Tensor) -> Tensor:
+        batch, length, channels = low.shape
+        out = low.new_empty(batch, length * self.rate, channels)
+        for start, stop in blocks(length, batch * channels * self.rate, low.device):
+            first, last = max(0, start - 1), min(length, stop + 1)
+            up = upsample(low[:, first:last], self.rate)
+            up = up[:, (start - first) * self.rate : (stop - first) * self.rate]
+            out[:, start * self.rate : stop * self.rate] = self.norm(up)
+        return out
+
+
+class FoldedLast:
+    """The last unit: ``[B, T, C]`` to audio ``[B, T]``. It sees `radius` steps to each side."""
+
+    radius = 3 * (1 + 3 + 9) + 3
+
+    def __init__(self, unit: LastUnit) -> None:
+        units, snake, conv = unit.block
+        self.units = [_FoldedDilated(residual.module.block) for residual in units]
+        self.snake = FoldedSnake(snake)
+        # [C, 7]: one column a tap
+        self.weight = single(conv.weight[0].double() * self.snake.loss[:, None])
+        self.gain, self.bias = single(self.snake.gain), float(conv.bias)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        for unit in self.units:
+            x = unit(x)
+        batch, length, channels = x.shape
+        out = x.new_empty(batch, length)
+        for start, stop in blocks(length, batch * channels, x.device):
+            near = snake_around(self.snake, self.gain, x, start, stop, 3)
+            taps = near @ self.weight
+            total = taps[:, : stop - start, 0] + self.bias
+            for k in range(1, 7):
+                total += taps[:, k : k + stop - start, k]
+            torch.tanh(total, out=out[:, start:stop])
+        return out
+
+
+class _FoldedDilated:
+    """``x + conv1(snake(conv7(snake(x))))``, into a new tensor."""
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        snake_in, conv, snake_mid, point = layers
+        self.dilation = int(conv.dilation[0])
+        self.snake_in, self.snake_mid = FoldedSnake(snake_in), FoldedSnake(snake_mid)
+        gain, loss = self.snake_mid.gain, self.snake_in.loss
+        self.gain = single(self.snake_in.gain)
+        self.weight = single(conv.weight.double() * gain[:, None, None] * loss[:, None])[:, :, None]
+        self.bias = single(conv.bias * gain)
+        self.point = single(point.weight[..., 0].double() * self.snake_mid.loss)
+        self.point_bias = single(point.bias)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out = torch.empty_like(x)
+        for start, stop in blocks(x.shape[1], x.shape[0] * x.shape[2], x.device):
+            near = snake_around(self.snake_in, self.gain, x, start, stop, 3 * self.dilation)
+            near = near.transpose(1, 2).unsqueeze(2)
+            h = F.conv2d(near, self.weight, self.bias, dilation=(1, self.dilation))
+            u = self.snake_mid(h.squeeze(2).transpose(1, 2))
+            torch.add(x[:, start:stop], F.linear(u, self.point, self.point_bias),
+                      out=out[:, start:stop])  # fmt: skip
+        return out
+
+
+def snake_around(
+    snake: FoldedSnake, gain: Tensor, x: Tensor, start: int, stop: int, radius: int
+) -> Tensor:
+    """``snake(gain x)`` of steps start to stop and ``radius`` more on each side, zeros beyond."""
+    first, last = max(0, start - radius), min(x.shape[1], stop + radius)
+    u = snake(x[:, first:last] * gain)
+    left, right = first - (start - radius), stop + radius - last
+    return F.pad(u, (0, 0, left, right)) if left or right else u

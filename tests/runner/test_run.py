@@ -1,0 +1,307 @@
+"""A run as a whole: resume, invariants, failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import audio_fixtures
+import broken_parts
+import numpy as np
+import pytest
+import soundfile
+
+import sqbench
+from sqbench.results import store
+from sqbench.results.record import Record
+from sqcodec.errors import InputError
+
+FAST = ["sdr", "mel"]
+SLOW_CODEC = f"{broken_parts.__file__}:Slow"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return audio_fixtures.slt_folder(tmp_path / "data")
+
+
+def _scores(out: Path) -> dict[tuple[str, str, str], Any]:
+    return {
+        (r["codec"], r["utterance"], r["metric"] or ""): r["value"]
+        for r in store.load(out).records
+        if r["kind"] == "score"
+    }
+
+
+def _lines(out: Path) -> int:
+    return sum(len(p.read_text().splitlines()) for p in out.glob("*/records.jsonl"))
+
+
+def test_protocol_metrics_by_category(data: Path, tmp_path: Path) -> None:
+    results = sqbench.evaluate("mulaw-8", str(data), out=tmp_path / "out")
+    frame = results.frame
+    assert set(frame[frame.category == "speech"].metric) == {"sdr", "mel", "stoi", "pesq"}
+    assert set(frame[frame.category == "audio"].metric) == {"sdr", "mel"}
+    assert (frame.status == "ok").all()
+    assert len(frame) == 3 * 4 + 3 * 2
+    row = results.summary().iloc[0]
+    means = frame[(frame.category == "speech") & (frame.metric == "sdr")].value
+    assert row.sdr == pytest.approx(means.mean(), abs=1e-12)
+
+
+def test_values_do_not_depend_on_workers_or_batch_size(data: Path, tmp_path: Path) -> None:
+    outs = []
+    for name, workers, batch in (("a", 1, 1), ("b", 3, 8)):
+        sqbench.evaluate(
+            ["mulaw-8", "opus-6k"],
+            str(data),
+            out=tmp_path / name,
+            workers=workers,
+            batch_size=batch,
+        )
+        outs.append(_scores(tmp_path / name))
+    assert outs[0] == outs[1]
+    summaries = [sqbench.Results.load(tmp_path / n).summary() for n in "ab"]
+    columns = ["sdr", "mel", "stoi", "pesq", "audio_sdr", "audio_mel", "measured_bps"]
+    np.testing.assert_array_equal(summaries[0][columns], summaries[1][columns])
+
+
+def test_running_again_computes_nothing(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    sqbench.evaluate("mulaw-8", str(data), metrics=FAST, out=out)
+    before = _lines(out), len(list(out.iterdir()))
+    sqbench.evaluate("mulaw-8", str(data), metrics=FAST, out=out)
+    assert (_lines(out), len(list(out.iterdir()))) == before
+
+
+def test_a_new_metric_computes_that_metric_only(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    sqbench.evaluate("mulaw-8", str(data), metrics=["sdr"], out=out)
+    before = _lines(out)
+    sqbench.evaluate("mulaw-8", str(data), metrics=["sdr", "si-sdr"], out=out)
+    assert _lines(out) == before + 6
+    assert {metric for _, _, metric in _scores(out)} == {"sdr", "si-sdr"}
+
+
+def test_more_data_computes_the_rest_only(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    sqbench.evaluate("mulaw-8", str(data), metrics=["sdr"], out=out, limit=1)
+    assert len(_scores(out)) == 2
+    before = _lines(out)
+    sqbench.evaluate("mulaw-8", str(data), metrics=["sdr"], out=out)
+    assert len(_scores(out)) == 6
+    assert _lines(out) == before + 2 * 4  # a coding and a score record each
+
+
+def test_changed_audio_is_computed_again(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    sqbench.evaluate("mulaw-8", str(data), metrics=["sdr"], out=out)
+    before = _scores(out)
+    changed = data / "samples/librispeech/s0.wav"
+    audio_fixtures.write_wav(changed, audio_fixtures.babble(1.2, seed=99))
+    results = sqbench.evaluate("mulaw-8", str(data), metrics=["sdr"], out=out)
+    after = _scores(out)
+    assert {k for k in after if after[k] != before[k]} == {("mulaw-8", "librispeech/s0.wav", "sdr")}
+    assert results.summary().iloc[0].complete
+
+
+def test_force_computes_again(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    sqbench.evaluate("mulaw-8", str(data), metrics=["sdr"], out=out)
+    before = _lines(out)
+    sqbench.evaluate("mulaw-8", str(data), metrics=["sdr"], out=out, force=True)
+    assert _lines(out) == 2 * before
+
+
+def test_killed_and_run_again(data: Path, tmp_path: Path) -> None:
+    """SIGKILL in the middle: what was on the disk stays, the rest is added, the end is the same."""
+    command = [
+        sys.executable, "-m", "sqbench", "run", "--codec", SLOW_CODEC, "--data", str(data),
+        "--metrics", "sdr,mel", "--batch-size", "1", "--workers", "1", "--out",
+    ]  # fmt: skip
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert subprocess.run([*command, str(whole)], capture_output=True).returncode == 0
+    process = subprocess.Popen([*command, str(killed)], stderr=subprocess.DEVNULL)
+    while not (killed.is_dir() and _lines(killed) >= 4):
+        assert process.poll() is None, "ended before it could be killed"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = _scores(killed)
+    assert 0 < len(kept) < 12
+    done = subprocess.run([*command, str(killed)], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert f"{12 - len(kept)} scores computed, {len(kept)} were there already" in done.stderr
+    assert _scores(killed) == _scores(whole)
+    assert all(_scores(killed)[key] == value for key, value in kept.items())
+    tables = [
+        subprocess.run(
+            [sys.executable, "-m", "sqbench", "table", str(out), "--format", "csv"],
+            capture_output=True, check=True,
+        ).stdout
+        for out in (whole, killed)
+    ]  # fmt: skip
+    assert tables[0] == tables[1]
+
+
+def test_a_metric_that_kills_its_worker_costs_its_own_score_only(tmp_path: Path) -> None:
+    root = tmp_path / "clips"
+    for i, peak in enumerate((0.3, 0.99, 0.4)):
+        clip = audio_fixtures.babble(0.6, seed=i)
+        audio_fixtures.write_wav(root / f"c{i}.wav", clip * peak / abs(clip).max())
+    killer = f"{broken_parts.__file__}:Killer"
+    results = sqbench.evaluate(
+        "mulaw-8", str(root), metrics=["sdr", killer], out=tmp_path / "out", domain="speech"
+    )
+    frame = results.frame.set_index(["utterance", "metric"])
+    assert (frame.xs("sdr", level="metric").status == "ok").all()
+    assert frame.loc[("c1.wav", "killer"), "status"] == "failed"
+    assert "SIGSEGV" in str(frame.loc[("c1.wav", "killer"), "reason"])
+    assert frame.loc[("c0.wav", "killer"), "value"] == 1.0
+
+
+def test_one_bad_clip_does_not_take_its_batch_along(tmp_path: Path) -> None:
+    data = audio_fixtures.slt_folder(tmp_path / "data")  # s2 has 22400 samples, e* 26460
+    results = sqbench.evaluate(
+        broken_parts.Choosy(), str(data), metrics=["sdr"], out=tmp_path / "out"
+    )
+    frame = results.frame.set_index("utterance")
+    assert frame.loc["librispeech/s0.wav", "status"] == "ok"
+    assert frame.loc["librispeech/s2.wav", "status"] == "failed"
+    assert "too long for me" in str(frame.loc["librispeech/s2.wav", "reason"])
+    assert not results.summary().iloc[0].complete
+
+
+@pytest.mark.parametrize("codec", [broken_parts.WrongLength(), broken_parts.OutOfRange()])
+def test_a_codec_that_breaks_its_contract_gets_no_score(
+    codec: Any, data: Path, tmp_path: Path
+) -> None:
+    frame = sqbench.evaluate(codec, str(data), metrics=["sdr"], out=tmp_path / "out").frame
+    assert (frame.status == "failed").all()
+    assert frame.reason.str.contains("expected").all()
+    assert frame.value.isna().all()
+
+
+def test_identity_is_identical_and_out_of_the_means(data: Path, tmp_path: Path) -> None:
+    results = sqbench.evaluate("identity", str(data), out=tmp_path / "out")
+    frame = results.frame
+    assert (frame[frame.metric == "sdr"].status == "identical").all()
+    assert frame[frame.metric == "stoi"].value.to_numpy() == pytest.approx(1.0)
+    assert results.summary().isna().iloc[0].sdr
+
+
+def test_save_audio_scores_the_same_as_the_run(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    results = sqbench.evaluate("resample-8k", str(data), out=out, save_audio=True)
+    (run,) = out.iterdir()
+    again = sqbench.score_folders(data / "samples", run / "audio/resample-8k", ["sdr", "mel"])
+    frame = results.frame.set_index(["utterance", "metric"])
+    scores = list(again)
+    assert len(scores) == 12
+    for score in scores:
+        assert score.measurement.value == frame.loc[(score.id, score.metric), "value"]
+
+
+def test_hostile_files(tmp_path: Path) -> None:
+    """Each bad file is one clear failure; the good ones are scored."""
+    root = tmp_path / "hostile"
+    good = audio_fixtures.babble(1.0)
+    audio_fixtures.write_wav(root / "good.wav", good)
+    audio_fixtures.write_wav(root / "rate8k.wav", audio_fixtures.babble(1.0, 8000), 8000)
+    stereo = np.stack([audio_fixtures.babble(1.0, 96000), np.zeros(96000)], axis=1)
+    audio_fixtures.write_wav(root / "stereo96k.wav", stereo, 96000, "PCM_24")
+    audio_fixtures.write_wav(root / "short.wav", good[8000:8320])
+    audio_fixtures.write_wav(root / "zeros.wav", np.zeros(16000))
+    (root / "empty.wav").write_bytes(b"")
+    (root / "text.wav").write_text("this is not audio\n" * 20)
+    whole = (root / "good.wav").read_bytes()
+    (root / "header.wav").write_bytes(whole[:20])
+    bad = good.astype(np.float32)
+    bad[100] = np.nan
+    soundfile.write(str(root / "nan.wav"), bad, 16000, subtype="FLOAT")
+    command = [
+        sys.executable, "-m", "sqbench", "run", "--codec", "mulaw-8", "--data", str(root),
+        "--domain", "speech", "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    records = {
+        (r["utterance"], r["metric"]): r
+        for r in store.load(tmp_path / "out").records
+        if r["kind"] == "score"
+    }
+    assert len(records) == 9 * 4
+    for name in ("good.wav", "rate8k.wav", "stereo96k.wav"):
+        for metric in ("sdr", "mel", "stoi", "pesq"):
+            assert records[name, metric]["status"] == "ok", (name, metric)
+    reasons = {
+        "empty.wav": "empty file",
+        "text.wav": "expected audio",
+        "header.wav": "expected",
+        "nan.wav": "NaN",
+    }
+    for name, words in reasons.items():
+        record = records[name, "sdr"]
+        assert record["status"] == "failed"
+        assert record["value"] is None
+        assert words in str(record["reason"])
+        assert name in str(record["reason"])
+        assert name in done.stderr
+    assert records["short.wav", "sdr"]["status"] == "ok"
+    for metric in ("mel", "stoi", "pesq"):
+        assert records["short.wav", metric]["status"] == "undefined", metric
+    assert records["zeros.wav", "sdr"]["status"] == "undefined"
+
+
+def test_a_codec_that_cannot_load_does_not_stop_the_others(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "-m", "sqbench", "run", "--codec", "sqcodec-3k", "--weights",
+         str(tmp_path / "nowhere"), "--codec", "mulaw-8", "--metrics", "sdr", "--data", str(data),
+         "--out", str(out)],
+        capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "nowhere" in done.stderr
+    assert len(_scores(out)) == 6
+
+
+def test_nothing_that_can_load_is_an_error(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        sqbench.evaluate(
+            "sqcodec-3k", str(data), weights=str(tmp_path / "nowhere"), out=tmp_path / "out"
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_run_record_says_what_made_the_numbers(data: Path, tmp_path: Path) -> None:
+    sqbench.evaluate("opus-6k", str(data), metrics=["sdr"], out=tmp_path / "out", limit=2)
+    (file,) = (tmp_path / "out").glob("*/run.json")
+    run = json.loads(file.read_text())
+    assert run["status"] == "finished"
+    assert run["codecs"][0]["settings"]["vbr"] == "off"
+    assert run["metrics"] == {"sdr": 1}
+    assert run["source"]["selected"] == 4
+    assert run["source"]["total"] == 6
+    assert run["source"]["expected"]["librispeech"]["utterances"] == 2
+    assert {"torch", "numpy", "pesq"} <= set(run["environment"]["packages"])
+
+
+def test_a_misspelt_codec_costs_nothing(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Did you mean"):
+        sqbench.evaluate(["mulaw-8", "opus-6kk"], str(data), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_records_are_plain_json(data: Path, tmp_path: Path) -> None:
+    sqbench.evaluate("silence", str(data), out=tmp_path / "out", limit=1)
+    for file in (tmp_path / "out").glob("*/records.jsonl"):
+        for line in file.read_text().splitlines():
+            assert set(json.loads(line)) == set(Record.__required_keys__)
