@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
 from sqbench.data.base import Source
 from sqbench.data.resolve import open_source
 from sqbench.metrics.protocol import DEFAULT, check

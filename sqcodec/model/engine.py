@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sqcodec.model.codec import SQCodecModel
-from sqcodec.model.conv import upsample
+from sqcodec.model.folded import upsample_part
 from sqcodec.model.folded_decoder import FoldedLast, FoldedStage, Moments
 from sqcodec.model.folded_encoder import FoldedEncoder
 from sqcodec.model.folded_transformer import FoldedTokenDecoder, FoldedTokenEncoder
@@ -143,10 +143,12 @@ class Engine:
         if parts.up is None:
             yield from tokens
             return
-        up_carry = parts.up.start()
-        for x, left, right in with_context(tokens, 1):
-            rate = parts.rate
-            yield parts.up(_trim(upsample(x, rate), left * rate, right * rate), up_carry)
+        up_carry, start = parts.up.start(), 0
+        for x, left, right in with_context(tokens, 2):
+            stop = start + x.shape[1] - left - right
+            up = upsample_part(x, start - left, start, stop, parts.rate, codes.shape[1])
+            yield parts.up(up, up_carry)
+            start = stop
 
     def _kept(self, source: _Source, size: int) -> _Source:
         """The source with its segments in memory if there is room, else as it is."""
@@ -174,9 +176,11 @@ class Engine:
         def finished(
             parts: Callable[[], Iterator[tuple[Tensor, Tensor, int, int]]],
         ) -> Iterator[Tensor]:
+            start = 0
             for x, envelopes, left, right in parts():
-                up = stage.finish(x, envelopes, moments)
-                yield _trim(up, left * stage.rate, right * stage.rate)
+                stop = start + x.shape[1] - left - right
+                yield stage.finish(x, envelopes, moments, start - left, start, stop)
+                start = stop
 
         # Only what is kept stays referenced, so that the stages before it can be freed.
         if keep:

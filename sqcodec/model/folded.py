@@ -129,6 +129,39 @@ def envelope(signal: Tensor, kernel: int) -> Tensor:
     return running_sum(F.pad(peaks, (half, half)), kernel) / kernel
 
 
+EXACT_POSITIONS_FROM = 1 << 23
+"""Outputs of an upsampling from which on its positions are computed without rounding."""
+
+
+def upsample_part(x: Tensor, first: int, start: int, stop: int, rate: int, total: int) -> Tensor:
+    """Steps ``start * rate`` to ``stop * rate`` of `conv.upsample`'s output.
+
+    The published network computes positions in float32, which by the end of a long clip are off
+    by a visible fraction of a step. It is part of what its weights give, so up to
+    `EXACT_POSITIONS_FROM` outputs (8 minutes at 16 kHz) this has the very same positions; above,
+    where they degrade until whole steps are skipped, it has the right ones.
+
+    Args:
+        x: a part ``[B, t, C]`` of the input, with two steps of context where there are any.
+        first: where in the whole input ``x`` starts.
+        start, stop: steps of the whole input.
+        rate: outputs per input.
+        total: length of the whole input.
+    """
+    index = torch.arange(start * rate, stop * rate, device=x.device)
+    if total * rate < EXACT_POSITIONS_FROM:
+        # One rounding, like the fused multiply-add of torch's kernels.
+        scale = torch.tensor(1 / rate, dtype=torch.float32).double()
+        position = ((index.float() + 0.5).double() * scale - 0.5).float().clamp_(min=0)
+    else:
+        position = ((index.double() + 0.5) / rate - 0.5).clamp_(min=0)
+    below = position.long().clamp_(max=total - 1)
+    weight = (position - below).float()[:, None]
+    above = (below + 1).clamp_(max=total - 1)
+    low, high = ((i - first).clamp_(0, x.shape[1] - 1) for i in (below, above))
+    return x.index_select(1, low).lerp_(x.index_select(1, high), weight)
+
+
 class FoldedDown:
     """Strided convolution (kernel = stride) and norm."""
 

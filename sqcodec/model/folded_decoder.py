@@ -11,9 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqcodec.model.conv import Residual, upsample
+from sqcodec.model.conv import Residual
 from sqcodec.model.decoder import LastUnit
-from sqcodec.model.folded import FoldedConv, FoldedSnake, FoldedUnit, blocks, envelope, single
+from sqcodec.model.folded import (
+    FoldedConv,
+    FoldedSnake,
+    FoldedUnit,
+    blocks,
+    envelope,
+    single,
+    upsample_part,
+)
 from sqcodec.model.tconv import TEConv
 
 
@@ -92,7 +100,7 @@ class FoldedStage:
         self.point, self.point_bias = single(point.weight[..., 0].T), single(point.bias)
         self.rate: int = upsampling.rate
         # conv, units, pooling and convolution of the widest branch, upsampling
-        self.radius = 1 + 3 * len(self.units) + (2 * 4 + 3 * 5) + 1
+        self.radius = 1 + 3 * len(self.units) + (2 * 4 + 3 * 5) + 2
 
     def prepare(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """``x [B, T, C]`` (overwritten) through the units, and the gate's envelopes of it."""
@@ -102,27 +110,31 @@ class FoldedStage:
             unit(x)
         return x, self.gate.envelopes(x[..., 0].contiguous())
 
-    def finish(self, x: Tensor, envelopes: Tensor, moments: Moments) -> Tensor:
-        """Gate and upsample what `prepare` gave: ``[B, T * rate, C']``."""
+    def finish(
+        self, x: Tensor, envelopes: Tensor, moments: Moments, first: int, start: int, stop: int
+    ) -> Tensor:
+        """Gate and upsample what `prepare` gave: ``[B, (stop - start) * rate, C']``.
+
+        Args:
+            x, envelopes: a part of the whole, with neighbours around the steps wanted.
+            moments: of the envelopes of the whole.
+            first: where in the whole ``x`` starts.
+            start, stop: the steps wanted, in the whole.
+        """
         batch, length, channels = x.shape
         weight, bias = self.gate.factor(moments)
         centred = (envelopes - moments.mean[:, None]).float()
         low = x.new_empty(batch, length, self.point.shape[1])
         for item in range(batch):
-            for start, stop in blocks(length, channels, x.device):
-                gate = torch.addmm(bias, centred[item, start:stop], weight[item])
-                gated = gate.mul_(x[item, start:stop])
-                torch.addmm(self.point_bias, gated, self.point, out=low[item, start:stop])
-        return self._upsampled(low)
-
-    def _upsampled(self, low: Tensor) -> Tensor:
-        batch, length, channels = low.shape
-        out = low.new_empty(batch, length * self.rate, channels)
-        for start, stop in blocks(length, batch * channels * self.rate, low.device):
-            first, last = max(0, start - 1), min(length, stop + 1)
-            up = upsample(low[:, first:last], self.rate)
-            up = up[:, (start - first) * self.rate : (stop - first) * self.rate]
-            out[:, start * self.rate : stop * self.rate] = self.norm(up)
+            for begin, end in blocks(length, channels, x.device):
+                gate = torch.addmm(bias, centred[item, begin:end], weight[item])
+                gated = gate.mul_(x[item, begin:end])
+                torch.addmm(self.point_bias, gated, self.point, out=low[item, begin:end])
+        rate, wanted = self.rate, stop - start
+        out = low.new_empty(batch, wanted * rate, low.shape[2])
+        for begin, end in blocks(wanted, batch * low.shape[2] * rate, low.device):
+            up = upsample_part(low, first, start + begin, start + end, rate, moments.count)
+            out[:, begin * rate : end * rate] = self.norm(up)
         return out
 
 

@@ -73,7 +73,9 @@ class FSQ(nn.Module):
         """Codes ``[...]`` to features ``[..., dim]``."""
         half = self.levels // 2
         digits = (codes[..., None] // self.basis) % self.levels
-        features: Tensor = self.project_out(((digits - half) / half).to(self.project_out.weight.dtype))
+        features: Tensor = self.project_out(
+            ((digits - half) / half).to(self.project_out.weight.dtype)
+        )
         return features
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -274,7 +274,7 @@ class Trainer:
             "adversarial": "none",
             "validation": {k: v for k, v in measured.items() if k.startswith("val_")},
         }
-        save_checkpoint(self.average or self.model, path, {"card": card}, half=True)
+        save_checkpoint(self.average or self.model, path, card, half=True)
         _write_json(path.with_suffix(".json"), card)
 
     def _update_average(self) -> None:

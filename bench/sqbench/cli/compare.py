@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from sqbench.cli.table import add_choice, add_format
+from sqbench.cli.table import add_choice, add_format, load
 
 
 def add(commands: Any) -> None:
@@ -23,10 +23,9 @@ def add(commands: Any) -> None:
 def handle(options: argparse.Namespace) -> int:
     """Print."""
     from sqbench.report import compare, render
-    from sqbench.results import store
 
     built = compare.build(
-        store.load(options.results),
+        load([options.results]),
         options.a,
         options.b,
         source=options.source,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from sqbench.cli.table import add_choice
+from sqbench.cli.table import add_choice, load
 
 
 def add(commands: Any) -> None:
@@ -33,10 +33,10 @@ def add(commands: Any) -> None:
 
 def handle(options: argparse.Namespace) -> int:
     """Write, and say what and where."""
-    from sqbench.results import export, store
+    from sqbench.results import export
 
     written = export.export(
-        store.load(options.results),
+        load([options.results]),
         options.to,
         options.format,
         codec=options.codec,

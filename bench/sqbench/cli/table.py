@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from sqcodec.errors import InputError
+
+if TYPE_CHECKING:
+    from sqbench.results.store import Store
 
 FORMATS = ("rich", "markdown", "latex", "csv", "json")
 
@@ -39,13 +45,31 @@ def add_choice(parse: argparse.ArgumentParser) -> None:
     parse.add_argument("--protocol", help="only results under this protocol")
 
 
+def load(paths: Sequence[Path]) -> Store:
+    """The results in these folders.
+
+    Raises:
+        InputError: there are none.
+    """
+    from sqbench.results import store
+
+    found = store.load(paths)
+    if not found.runs:
+        raise InputError(
+            ", ".join(map(str, paths)),
+            expected="results",
+            found="none",
+            remedy="Run `sqbench run --codec NAME --out DIR` first.",
+        )
+    return found
+
+
 def handle(options: argparse.Namespace) -> int:
     """Print."""
     from sqbench.report import render, table
-    from sqbench.results import store
 
     built = table.build(
-        store.load(options.results),
+        load(options.results),
         failures=options.failures,
         ci=options.ci,
         sort=options.sort,

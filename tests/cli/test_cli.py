@@ -1,0 +1,187 @@
+"""The command line: flags, exit statuses, what is printed where."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import audio_fixtures
+import numpy as np
+import pytest
+
+from sqbench.cli import COMMANDS, main, parser
+
+FLAGS = {
+    "run": {
+        "--codec", "--suite", "--metrics", "--data", "--domain", "--out", "--weights", "--protocol",
+        "--limit", "--workers", "--device", "--batch-size", "--seed", "--save-audio", "--force",
+    },
+    "table": {"--format", "--sort", "--paper", "--ci", "--failures", "--source", "--protocol"},
+    "compare": {"--results", "--format", "--source", "--protocol"},
+    "score": {"--ref", "--est", "--metrics", "--protocol", "--workers", "--format"},
+    "codecs": {"--format"},
+    "metrics": set(),
+    "data": set(),
+    "export": {"--to", "--format", "--codec", "--failures", "--source", "--protocol"},
+}  # fmt: skip
+
+
+def _commands() -> dict[str, argparse.ArgumentParser]:
+    (action,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(action.choices)
+
+
+def test_the_flags_are_these() -> None:
+    assert set(COMMANDS) == set(FLAGS)
+    for name, command in _commands().items():
+        found = {o for a in command._actions for o in a.option_strings if o.startswith("--")}
+        assert found - {"--help"} == FLAGS[name], name
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    script = (
+        "import sys\nfrom sqbench.cli import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'pandas', 'scipy', 'soundfile', 'datasets', 'rich'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], "--codec"),
+        (["run", "--codec", "opus-7k"], "Did you mean"),
+        (["run", "--codec", "opus-6k", "--data", "/no/such/place"], "/no/such/place"),
+        (["run", "--codec", "opus-6k", "--suite", "signals"], "signal"),
+        (["run", "--codec", "opus-6k", "--metrics", "sdrr"], "sdr"),
+        (["run", "--codec", "opus-6k", "--workers", "0"], "workers"),
+        (["table", "/no/such/place"], "/no/such/place"),
+        (["fly"], "invalid choice"),
+        ([], "COMMAND"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_usage_errors_exit_with_1_and_say_what(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    assert status == 1
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert "Traceback" not in printed
+
+
+def test_run_and_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = audio_fixtures.slt_folder(tmp_path / "data", clips=2)
+    out = str(tmp_path / "out")
+    command = ["run", "--codec", "opus-6k", "--codec", "mulaw-8", "--data", str(data), "--out", out]
+    assert main(command) == 0
+    capsys.readouterr()
+    assert main(["table", out, "--format", "csv"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0] == (
+        "model,bitrate_bps,measured_bps,num_codebooks,macs_g,params_m,"
+        "sdr,mel,stoi,pesq,audio_sdr,audio_mel"
+    )
+    rows = {row["model"]: row for row in csv.DictReader(io.StringIO(printed))}
+    assert float(rows["mulaw-8"]["sdr"]) > float(rows["opus-6k"]["sdr"])
+    assert float(rows["opus-6k"]["measured_bps"]) == pytest.approx(6000, rel=0.05)
+    assert rows["opus-6k"]["macs_g"] == ""
+    for format in ("rich", "markdown", "latex", "json"):
+        assert main(["table", out, "--format", format, "--paper", "--ci"]) == 0
+        assert "opus-6k" in capsys.readouterr().out
+    assert main(["compare", "opus-6k", "mulaw-8", "--results", out]) == 0
+    assert "mulaw-8" in capsys.readouterr().out
+    assert main(["export", out, "--to", str(tmp_path / "sent"), "--codec", "opus-6k"]) == 0
+    assert list((tmp_path / "sent").iterdir())
+
+
+def test_missing_scores_exit_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = audio_fixtures.slt_folder(tmp_path / "data", clips=1)
+    command = ["run", "--codec", "silence", "--data", str(data), "--out", str(tmp_path / "out")]
+    assert main(command) == 2
+    printed = capsys.readouterr().err
+    assert "the estimate is silent" in printed
+    assert "4 missing" in printed
+
+
+def test_score_prints_one_object_per_utterance_and_metric(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = audio_fixtures.babble(1.0)
+    for name in ("a/one", "two"):
+        audio_fixtures.write_wav(tmp_path / f"ref/{name}.wav", clip)
+        audio_fixtures.write_wav(tmp_path / f"est/{name}.flac", 0.9 * clip + 0.01)
+    audio_fixtures.write_wav(tmp_path / "ref/alone.wav", clip)
+    audio_fixtures.write_wav(tmp_path / "ref/same.wav", clip)
+    audio_fixtures.write_wav(tmp_path / "est/same.wav", clip)
+    status = main(
+        ["score", "--ref", str(tmp_path / "ref"), "--est", str(tmp_path / "est"), "--format",
+         "jsonl", "--metrics", "sdr,mel"]
+    )  # fmt: skip
+    assert status == 2
+    printed = capsys.readouterr()
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    assert all(set(row) == {"id", "metric", "value", "reason"} for row in rows)
+    found = {(row["id"], row["metric"]): row for row in rows}
+    assert len(found) == len(rows) == 8
+    assert np.isfinite(found["a/one.wav", "sdr"]["value"])
+    assert found["a/one.wav", "sdr"]["reason"] is None
+    assert found["alone.wav", "mel"]["value"] is None
+    assert "alone.wav" in found["alone.wav", "mel"]["reason"]
+    assert found["same.wav", "sdr"]["value"] is None
+    assert found["same.wav", "sdr"]["reason"].startswith("identical")
+    assert found["same.wav", "mel"]["value"] == 0.0
+
+
+@pytest.mark.parametrize("format", ["table", "csv"])
+def test_score_of_complete_folders(
+    format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = audio_fixtures.babble(1.0)
+    audio_fixtures.write_wav(tmp_path / "ref/one.wav", clip)
+    audio_fixtures.write_wav(tmp_path / "est/one.wav", 0.8 * clip + 0.01)
+    command = ["score", "--ref", str(tmp_path / "ref"), "--est", str(tmp_path / "est")]
+    assert main([*command, "--format", format]) == 0
+    printed = capsys.readouterr().out
+    assert "one.wav" in printed
+    assert "pesq" in printed
+
+
+def test_codecs_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["codecs", "--format", "json"]) == 0
+    listed = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert listed["sqcodec-6k"]["bitrate_bps"] == pytest.approx(5989.0, abs=0.1)
+    assert {"sqcodec-750", "sqcodec-24k-24khz", "opus-24k", "identity", "silence"} <= set(listed)
+    assert main(["codecs"]) == 0
+    assert "sqcodec-12k-24khz" in capsys.readouterr().out
+
+
+def test_metrics_lists_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["metrics"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("sdr", "mel", "stoi", "pesq", "pesq-resampled", "estoi", "si-sdr"):
+        assert name in printed
+
+
+def test_data_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = audio_fixtures.slt_folder(tmp_path / "data", clips=1)
+    assert main(["data", "check", str(data)]) == 0
+    assert "librispeech" in capsys.readouterr().out
+    (data / "samples/esc50/bad.wav").write_bytes(b"")
+    assert main(["data", "check", str(data)]) == 2
+    assert "bad.wav" in capsys.readouterr().out
