@@ -1,65 +1,81 @@
-"""The public codec: audio to codes and back."""
+"""The codec for users: audio to codes and back, with whichever weights."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
+from sqcodec.model import SQCodecModel
 from sqcodec.model.engine import Engine
 from sqcodec.weights import WeightsInfo, load_weights
 
 if TYPE_CHECKING:
-    from sqcodec.model import SQCodecModel
+    from collections.abc import Iterator
 
 
 class SQCodec:
-    """A loaded SQCodec, ready to encode and decode.
+    """A loaded codec. `from_pretrained` makes one.
 
-    Example:
-        >>> codec = SQCodec.from_pretrained("6kbps")                  # doctest: +SKIP
-        >>> codes = codec.encode(audio)                               # doctest: +SKIP
-        >>> audio = codec.decode(codes, length=audio.shape[-1])       # doctest: +SKIP
+    Calls pad the audio as the published network does, never resample or change the level, and
+    work on any length: long clips go in segments, with the result of the whole (see
+    `sqcodec.model.engine`). On a CPU the clips of a batch run one by one, so that a clip's codes
+    do not depend on its neighbours to the last bit.
 
     Attributes:
-        config: the setting.
-        weights: which weights these are: source, hash, where from.
+        model: the network behind it. Later changes of its parameters have no effect here.
+        weights: where the weights are from, and their hash.
     """
 
     def __init__(
         self, model: SQCodecModel, weights: WeightsInfo, *, device: str | torch.device = "cpu"
     ) -> None:
-        self.config: SQCodecConfig = model.config
+        self.model = model.to(device).eval()
         self.weights = weights
         self.device = torch.device(device)
-        self._engine = Engine(model.float().eval().to(self.device))
+        with torch.no_grad():
+            self._engine = Engine(self.model)
 
     @classmethod
     def from_pretrained(
         cls,
-        name: str | os.PathLike[str] = "6kbps",
-        *,
+        name: str,
         weights: str | os.PathLike[str] = "auto",
-        revision: str | None = None,
+        *,
         device: str | torch.device = "cpu",
+        revision: str | None = None,
         notify: Callable[[str], None] | None = None,
     ) -> SQCodec:
-        """Load a setting by name, or weights from a file or folder; see `load_weights`.
+        """Load a setting, such as ``6kbps`` (or ``6k``, ``sqcodec-6k``), or a path.
+
+        Args:
+            name: a setting, or a path as for ``weights``, whose setting is then detected.
+            weights: ``auto`` (official if cached or if the hub answers, else bundled),
+                ``official``, ``bundled``, or the path of a safetensors file, of a run directory,
+                or of a folder with the five published files.
+            device: torch device.
+            revision: branch, tag or commit of the official repository.
+            notify: gets one line that says which weights were taken; by default it is logged.
 
         Raises:
-            InputError: nothing found, or what was found cannot be used.
+            InputError: unknown setting, or weights that are missing, damaged or of another one.
         """
-        model, info = load_weights(os.fspath(name), weights, revision=revision, notify=notify)
+        model, info = load_weights(name, weights, revision=revision, notify=notify)
         return cls(model, info, device=device)
 
     @property
+    def config(self) -> SQCodecConfig:
+        return self.model.config
+
+    @property
     def sample_rate(self) -> int:
-        """In Hz, of what goes in and comes out."""
+        """In Hz."""
         return self.config.sample_rate
 
     @property
@@ -71,74 +87,102 @@ class SQCodec:
     def codebook_size(self) -> int:
         return self.config.codebook_size
 
-    @torch.no_grad()
+    @property
+    def bitrate_bps(self) -> float:
+        """Nominal bits a second."""
+        return self.config.bitrate_bps
+
     def encode(self, audio: Tensor) -> Tensor:
-        """Encode audio of any length.
+        """Encode waveforms.
 
         Args:
-            audio: floating point ``[B, T]`` or ``[T]`` at ``sample_rate``, full scale at 1.0.
+            audio: ``[B, T]`` at `sample_rate`, full scale at 1.0; ``[T]`` stands for one.
 
         Returns:
-            Codes ``[B, N]``, int64. The audio is padded with zeros to whole attention windows
-            first, so N is a multiple of ``config.window``.
+            int64 codes ``[B, N]`` (``[N]`` for one), of the audio padded with zeros to whole
+            windows: N is ``ceil(T / pad_multiple) * window``. The first of the quantizer's
+            dimensions is the least significant digit.
 
         Raises:
-            InputError: another shape or type, no samples, or samples that are not finite.
+            InputError: another number of dimensions, or samples that are not finite.
         """
-        if audio.ndim == 1:
-            audio = audio[None]
-        if audio.ndim != 2 or not audio.is_floating_point() or audio.numel() == 0:
+        audio = torch.as_tensor(audio)
+        if audio.ndim not in (1, 2) or not audio.is_floating_point():
             raise InputError(
                 "audio to encode",
-                expected="floating point of shape [B, T] or [T] with at least one sample",
-                found=f"{audio.dtype} of shape {list(audio.shape)}",
+                expected="floating-point samples [B, T] or [T]",
+                found=f"{audio.dtype} of shape {tuple(audio.shape)}",
             )
-        audio = audio.to(self.device, torch.float32)
-        if not torch.isfinite(audio).all():
-            raise InputError("audio to encode", expected="finite samples", found="NaN or infinite")
-        padding = self.config.padded_length(audio.shape[-1]) - audio.shape[-1]
-        return self._engine.encode(torch.nn.functional.pad(audio, (0, padding)))
+        batch = audio.to(self.device, torch.float32).reshape(-1, audio.shape[-1])
+        if not bool(batch.isfinite().all()):
+            raise InputError("audio to encode", expected="finite samples", found="NaN or infinity")
+        with _inference(self.device):
+            parts = [self._engine.encode(self.model.pad(item)) for item in self._split(batch)]
+            codes = torch.cat(parts)
+        return codes if audio.ndim == 2 else codes[0]
 
-    @torch.no_grad()
     def decode(self, codes: Tensor, length: int | None = None) -> Tensor:
         """Decode codes.
 
         Args:
-            codes: integers ``[B, N]``, N a multiple of ``config.window``.
-            length: samples to keep; all if not given (padding included).
+            codes: ``[B, N]`` integers, or ``[N]`` for one.
+            length: samples to return, at most ``N * hop``; ``None`` for all, padding included.
 
         Returns:
-            Audio ``[B, length]``, float32.
+            float32 audio ``[B, length]`` (``[length]`` for one) at `sample_rate`.
 
         Raises:
-            InputError: another shape or type, codes out of range, or too few for ``length``.
+            InputError: no integers, codes out of range, or more samples wanted than there are.
         """
-        whole = self.config.window
-        if codes.ndim != 2 or codes.is_floating_point() or not codes.numel():
+        codes = torch.as_tensor(codes)
+        if codes.ndim not in (1, 2) or codes.is_floating_point() or codes.dtype == torch.bool:
             raise InputError(
                 "codes to decode",
-                expected="integers of shape [B, N]",
-                found=f"{codes.dtype} of shape {list(codes.shape)}",
+                expected="integers [B, N] or [N]",
+                found=f"{codes.dtype} of shape {tuple(codes.shape)}",
             )
-        if codes.shape[1] % whole:
-            raise InputError(
-                "codes to decode",
-                expected=f"a multiple of {whole} a clip",
-                found=str(codes.shape[1]),
-                remedy="Decode what encode gave, whole.",
-            )
-        low, high = int(codes.min()), int(codes.max())
-        if low < 0 or high >= self.codebook_size:
+        batch = codes.to(self.device, torch.long).reshape(-1, codes.shape[-1])
+        if batch.numel() and not 0 <= int(batch.min()) <= int(batch.max()) < self.codebook_size:
             raise InputError(
                 "codes to decode",
                 expected=f"0 to {self.codebook_size - 1}",
-                found=f"{low} to {high}",
+                found=f"{int(batch.min())} to {int(batch.max())}",
+                remedy=f"Are they codes of {self.config.name}?",
             )
-        available = codes.shape[1] * self.config.hop
-        if length is None:
-            length = available
-        if not 0 < length <= available:
+        available = batch.shape[1] * self.config.hop
+        if length is not None and not 0 <= length <= available:
             raise InputError(
-                "length to decode", expected=f"1 to {available} samples", found=str(length)
+                f"length {length}", expected=f"0 to {available} samples from {batch.shape[1]} codes"
             )
-        return self._engine.decode(codes.to(self.device, torch.long))[:, :length].contiguous()
+        with _inference(self.device):
+            audio = torch.cat([self._engine.decode(item) for item in self._split(batch)])
+        audio = audio[:, :length]
+        return audio if codes.ndim == 2 else audio[0]
+
+    def _split(self, batch: Tensor) -> list[Tensor]:
+        if self.device.type != "cpu" or not len(batch):
+            return [batch]
+        return [item[None] for item in batch]
+
+    def __repr__(self) -> str:
+        return f"SQCodec({self.config.name!r}, weights={self.weights.source!r})"
+
+
+@contextmanager
+def _inference(device: torch.device) -> Iterator[Any]:
+    """No gradients, and no TF32, whose rounding would change codes."""
+    if device.type != "cuda":
+        with torch.no_grad():
+            yield
+        return
+    cudnn: Any = torch.backends.cudnn
+    backends: tuple[Any, ...] = (torch.backends.cuda.matmul, cudnn.conv)
+    before = [backend.fp32_precision for backend in backends]
+    try:
+        for backend in backends:
+            backend.fp32_precision = "ieee"
+        with torch.no_grad():
+            yield
+    finally:
+        for backend, precision in zip(backends, before, strict=True):
+            backend.fp32_precision = precision

@@ -145,12 +145,10 @@ class SQCodecConfig:
                 expected=f"fields {', '.join(sorted(known))}",
                 found=f"missing {missing}, unknown {extra}",
             )
-        return cls(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in values.items()
-            }
-        )
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**plain)
 
 
 def list_configs() -> list[str]:

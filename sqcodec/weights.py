@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WeightsInfo",
+    "WeightsStatus",
     "bundled_path",
     "export_official",
     "load_checkpoint",
@@ -278,17 +279,32 @@ def _download(name: str, commit: str) -> dict[str, Path]:
     return files
 
 
-def weights_status(name: str, revision: str = OFFICIAL_REVISION) -> dict[str, str]:
-    """Which weights of a setting are at hand, without loading torch or going online.
+@dataclass(frozen=True, kw_only=True)
+class WeightsStatus:
+    """Which weights of a setting are at hand.
 
-    Returns:
-        ``official`` and ``bundled``, each with a phrase: ``cached``, ``present`` or ``absent``.
+    Attributes:
+        official: whether all five files are in the hub's cache.
+        bundled: whether they ship with this package.
     """
+
+    official: bool
+    bundled: bool
+
+    @property
+    def summary(self) -> str:
+        """A phrase for a table: ``official (cached), bundled``."""
+        present = ["official (cached)"] * self.official + ["bundled"] * self.bundled
+        return ", ".join(present) or "official (to download)"
+
+
+def weights_status(name: str, revision: str = OFFICIAL_REVISION) -> WeightsStatus:
+    """Which weights of a setting are at hand, without loading torch or going online."""
     official = resolve_name(name)
-    return {
-        "official": "cached" if _cached(official, revision) else "absent",
-        "bundled": "present" if bundled_path(official).is_file() else "absent",
-    }
+    return WeightsStatus(
+        official=_cached(official, revision) is not None,
+        bundled=bundled_path(official).is_file(),
+    )
 
 
 def _info(model: SQCodecModel, source: str, detail: str) -> WeightsInfo:

@@ -61,7 +61,9 @@ def score(
     return Record(
         schema=1,
         kind="score",
-        key=record.score_key(codec["codec_id"], source, utterance, sha, metric, version, protocol),
+        key=record.score_key(
+            codec["codec_id"], source, utterance, sha, metric, str(version), protocol
+        ),
         codec=codec["name"],
         codec_id=codec["codec_id"],
         weights=label(codec),

@@ -67,7 +67,7 @@ def convolve_with(x: Tensor, weight: Tensor, bias: Tensor | None, like: nn.Conv1
     """`convolve` with other parameters than those of ``like``, which gives the geometry."""
     kernel, stride = like.kernel_size[0], like.stride[0]
     if kernel == stride:  # pointwise, or one output for each run of inputs
-        x = x.unflatten(1, (-1, kernel)).flatten(2) if kernel > 1 else x
+        x = x.reshape(x.shape[0], -1, kernel * x.shape[2]) if kernel > 1 else x
         return F.linear(x, weight.transpose(1, 2).flatten(1), bias)
     out = F.conv2d(
         x.transpose(1, 2).unsqueeze(2),  # a view: [B, C, 1, T] in the channels_last format

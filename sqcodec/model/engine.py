@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -90,12 +91,12 @@ class Engine:
         self.token_encoder = FoldedTokenEncoder(model.en_encoder)
         self.token_decoder = FoldedTokenDecoder(model.en_decoder)
         self.encoder = FoldedEncoder(model.encoder)
-        first, *rest, last = model.decoder.blocks
+        blocks: Any = model.decoder.blocks
+        first, *rest, last = blocks
         self.stages = [
-            FoldedStage(None if i else first, *rest[i : i + 3])  # type: ignore[arg-type]
-            for i in range(0, len(rest), 3)
+            FoldedStage(None if i else first, *rest[i : i + 3]) for i in range(0, len(rest), 3)
         ]
-        self.last = FoldedLast(last)  # type: ignore[arg-type]
+        self.last = FoldedLast(last)
 
     def encode(self, audio: Tensor) -> Tensor:
         """Padded audio ``[B, T]``, T in whole windows, to codes ``[B, N]``."""

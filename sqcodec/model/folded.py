@@ -172,7 +172,7 @@ class FoldedDown:
         self.bias, self.norm = single(conv.bias), norm
 
     def __call__(self, x: Tensor) -> Tensor:
-        out = F.linear(x.unflatten(1, (-1, self.rate)).flatten(2), self.weight, self.bias)
+        out = F.linear(x.reshape(len(x), -1, self.rate * x.shape[2]), self.weight, self.bias)
         return out if self.norm is None else self.norm(out)
 
 

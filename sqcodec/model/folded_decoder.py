@@ -6,12 +6,12 @@ A stage comes in two steps, because its gate needs statistics of the whole clip 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqcodec.model.conv import Residual
 from sqcodec.model.decoder import LastUnit
 from sqcodec.model.folded import (
     FoldedConv,
@@ -53,10 +53,12 @@ class FoldedGate:
     """TEConv in two steps: `envelopes`, and the factor that they give under their statistics."""
 
     def __init__(self, module: TEConv) -> None:
-        self.norm, merge = module.merge_layer
-        convs = [branch[1] for branch in module.blocks]
+        layers: Any = module.merge_layer
+        self.norm, merge = layers
+        branches: Any = module.blocks
+        convs = [branch[1] for branch in branches]
         self.taps = [conv.weight[0, 0].tolist() for conv in convs]
-        self.biases = [float(conv.bias) for conv in convs]
+        self.biases = [float(conv.bias.detach()) for conv in convs]
         self.dilations = [int(conv.dilation[0]) for conv in convs]
         self.merge = merge.weight[..., 0].detach().double().T
         self.merge_bias = merge.bias.detach().double() + 1
@@ -89,14 +91,12 @@ class FoldedGate:
 class FoldedStage:
     """Conv units, gate, upsampling by ``rate``; sees less than `radius` steps to each side."""
 
-    def __init__(
-        self, conv: nn.Conv1d | None, units: Iterable[Residual], gate: TEConv, up: nn.Sequential
-    ) -> None:
+    def __init__(self, conv: nn.Conv1d | None, units: Iterable[Any], gate: TEConv, up: Any) -> None:
         self.conv = None if conv is None else FoldedConv(conv)
-        self.units = [FoldedUnit(unit.module) for unit in units]  # type: ignore[arg-type]
+        self.units = [FoldedUnit(unit.module) for unit in units]
         self.gate = FoldedGate(gate)
         point, upsampling, self.norm = up
-        self.channels = point.in_channels
+        self.channels: int = point.in_channels
         self.point, self.point_bias = single(point.weight[..., 0].T), single(point.bias)
         self.rate: int = upsampling.rate
         # conv, units, pooling and convolution of the widest branch, upsampling
@@ -144,7 +144,8 @@ class FoldedLast:
     radius = 3 * (1 + 3 + 9) + 3
 
     def __init__(self, unit: LastUnit) -> None:
-        units, snake, conv = unit.block
+        layers: Any = unit.block
+        units, snake, conv = layers
         self.units = [_FoldedDilated(residual.module.block) for residual in units]
         self.snake = FoldedSnake(snake)
         # [C, 7]: one column a tap
@@ -169,7 +170,7 @@ class FoldedLast:
 class _FoldedDilated:
     """``x + conv1(snake(conv7(snake(x))))``, into a new tensor."""
 
-    def __init__(self, layers: nn.Sequential) -> None:
+    def __init__(self, layers: Any) -> None:
         snake_in, conv, snake_mid, point = layers
         self.dilation = int(conv.dilation[0])
         self.snake_in, self.snake_mid = FoldedSnake(snake_in), FoldedSnake(snake_mid)

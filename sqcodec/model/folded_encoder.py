@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,9 +22,10 @@ class FoldedTConv:
 
     def __init__(self, unit: TConv) -> None:
         mix = unit.conv_1.weight[..., 0].double()
-        bank = [branch[1] for branch in unit.blocks]
+        branches: Any = unit.blocks
+        bank = [branch[1] for branch in branches]
         taps = torch.stack([conv.weight[:, 0].double() for conv in bank])  # [branch, m, 7]
-        mixed = torch.einsum("obm,bmk->kbo", mix.unflatten(1, taps.shape[:2]), taps)
+        mixed = torch.einsum("obm,bmk->kbo", mix.view(len(mix), *taps.shape[:2]), taps)
         self.taps = single(mixed.flatten(0, 1))
         assert unit.conv_1.bias is not None
         assert unit.conv_2.bias is not None
@@ -56,7 +59,8 @@ class FoldedEncoder:
     """The convolutional encoder: ``[B, T]`` to frames ``[B, F, C]``."""
 
     def __init__(self, encoder: Encoder) -> None:
-        first, *rest, units, last = encoder.blocks
+        blocks: Any = encoder.blocks
+        first, *rest, units, last = blocks
         self.first = FoldedTConv(first)
         self.stages = [
             ([FoldedUnit(u.module) for u in group], FoldedDown(*down))

@@ -6,6 +6,8 @@ the last window, per layer. With those carried on, segments give what the whole 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,8 +22,7 @@ Carry = list[Tensor | None]
 
 
 class _FoldedLayer:
-    def __init__(self, layer: torch.nn.ModuleList) -> None:
-        attention, feed = layer
+    def __init__(self, attention: Any, feed: Any) -> None:
         norm, qkv = attention.norm, attention.to_qkv.weight.detach().double().clone()
         qkv[:_INNER] *= HEAD_DIM**-0.5
         self.norm_eps = norm.eps
@@ -75,17 +76,19 @@ def _attend(qkv: Tensor, bias: Tensor, first: bool) -> Tensor:
     out = qkv.new_empty(batch, count, window, HEADS, HEAD_DIM)
     skip = int(first)
     if first:
-        own = (windows(part, 1, 1, window) for part in range(3))
-        out[:, 0] = F.scaled_dot_product_attention(
-            *own, attn_mask=bias[None, :, :, window:], scale=1.0
-        ).transpose(1, 2)
+        query, key, value = (windows(part, 1, 1, window) for part in range(3))
+        attended = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=bias[None, :, :, window:], scale=1.0
+        )
+        out[:, 0] = attended.transpose(1, 2)
     if count > skip:
         query = windows(0, 1 + skip, count - skip, window)
         key, value = (windows(part, skip, count - skip, 2 * window) for part in (1, 2))
         attended = F.scaled_dot_product_attention(
             query, key, value, attn_mask=bias[None], scale=1.0
         )
-        out[:, skip:] = attended.unflatten(0, (batch, -1)).transpose(2, 3)
+        heads_first = attended.view(batch, -1, *attended.shape[1:])
+        out[:, skip:] = heads_first.transpose(2, 3)
     return out.view(-1, _INNER)
 
 
@@ -93,7 +96,8 @@ class FoldedTransformer:
     """A `LocalTransformer` for segments of whole windows; only the last may end anywhere."""
 
     def __init__(self, module: LocalTransformer) -> None:
-        self.layers = [_FoldedLayer(layer) for layer in module.layers]  # type: ignore[arg-type]
+        layers: Any = module.layers
+        self.layers = [_FoldedLayer(attention, feed) for attention, feed in layers]
         self.bias = module.dynamic_pos_bias().detach()
         self.window = self.bias.shape[1]
 

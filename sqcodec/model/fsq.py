@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.amp.autocast_mode import is_autocast_available
 
 from sqcodec.errors import InputError
 
@@ -55,7 +56,7 @@ class FSQ(nn.Module):
         In the parameters' precision, under autocast too: half precision would change codes.
         """
         # The meta device, on which operations are counted, has no autocast to switch off.
-        kind = x.device.type if torch.amp.is_autocast_available(x.device.type) else "cpu"
+        kind = x.device.type if is_autocast_available(x.device.type) else "cpu"
         with torch.autocast(kind, enabled=False):
             z: Tensor = self.project_in(x.to(self.project_in.weight.dtype))
             return torch.tanh(z) * ((self.levels - 1) * ((1 + _BOUND_MARGIN) / 2))

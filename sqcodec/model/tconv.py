@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,6 +86,7 @@ class TEConv(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        norm, merge = self.merge_layer
+        layers: Any = self.merge_layer
+        norm, merge = layers
         envelopes = norm(_apply(self.blocks, x[..., 0]))
         return x * F.linear(envelopes.transpose(1, 2), merge.weight[..., 0], merge.bias + 1)

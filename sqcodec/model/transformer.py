@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,7 +35,7 @@ class PositionBias(nn.Module):
         device = weight.device
         by_distance = self.mlp(torch.arange(2 * w, device=device, dtype=weight.dtype)[:, None]).T
         query, key = torch.arange(w, device=device)[:, None] + w, torch.arange(2 * w, device=device)
-        bias = by_distance[:, (query - key).abs()]
+        bias: Tensor = by_distance[:, (query - key).abs()]
         return bias.masked_fill(key > query, float("-inf"))
 
 
@@ -54,8 +56,15 @@ class LocalAttention(nn.Module):
         # [3, B, heads, windows, window, head_dim]
         qkv = self.to_qkv(self.norm(x)).view(batch, tokens // window, window, 3, HEADS, HEAD_DIM)
         q, k, v = qkv.permute(3, 0, 4, 1, 2, 5)
-        # The first window has none before it: attend to half of the keys instead of masking them.
-        out = _attend(q[:, :, :1], k[:, :, :1], v[:, :, :1], bias[..., window:])
+        # The first window has none before it.
+        first = q[:, :, :1], k[:, :, :1], v[:, :, :1]
+        if self.training:
+            out = _attend(*first, bias[..., window:])
+        else:
+            # As published, and as operations are counted: with an empty window, masked.
+            query, key, value = first[0], *(F.pad(t, (0, 0, window, 0)) for t in first[1:])
+            masked = F.pad(bias[..., window:], (window, 0), value=float("-inf"))
+            out = _attend(query, key, value, masked)
         if tokens > window:
             k, v = (torch.cat([t[:, :, :-1], t[:, :, 1:]], dim=3) for t in (k, v))
             out = torch.cat([out, _attend(q[:, :, 1:], k, v, bias)], dim=2)
@@ -68,7 +77,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     batch, windows = q.shape[0], q.shape[2]
     q, k, v = (t.transpose(1, 2).flatten(0, 1) for t in (q, k, v))
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None].to(q.dtype))
-    return out.unflatten(0, (batch, windows)).transpose(1, 2)
+    return out.view(batch, windows, *out.shape[1:]).transpose(1, 2)
 
 
 class GEGLU(nn.Module):
@@ -106,7 +115,8 @@ class LocalTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         bias = self.dynamic_pos_bias()
-        for attention, feed in self.layers:  # type: ignore[misc]
+        layers: Any = self.layers
+        for attention, feed in layers:
             x = x + attention(x, bias)
             x = x + feed(x)
         return x

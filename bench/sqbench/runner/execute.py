@@ -11,16 +11,15 @@ from typing import Any, Protocol
 
 from sqbench import audio
 from sqbench.complexity import count
-from sqbench.data.base import Utterance
 from sqbench.metrics.base import Metric
 from sqbench.results.provenance import environment
-from sqbench.results.record import SCHEMA, Record, Status, codec_id, coding_key, score_key
+from sqbench.results.record import SCHEMA, Record, Status, codec_id
 from sqbench.results.store import RunWriter, Store
+from sqbench.runner.forms import Form
 from sqbench.runner.measure import ArrayTask, measure_all
-from sqbench.runner.plan import Item, Job, Selection, missing
+from sqbench.runner.plan import Job, Selection, key_of, missing
 from sqbench.runner.pool import Executor
 from sqbench.runner.reconstruct import Lost, Reconstruction, reconstruct
-from sqbench.scoring import Measurement
 from sqbench_codecs import Codec
 from sqbench_codecs.catalogue import CODECS
 from sqcodec.errors import InputError
@@ -194,7 +193,7 @@ def _records(
     """Records of each job, as they are measured."""
     sent: list[tuple[Job, Reconstruction]] = []
     lost: list[list[Record]] = []
-    form = _Form(codec, identity, plan)
+    form = Form(codec, identity, plan.selection.source.name, plan.protocol)
 
     def tasks() -> Iterator[ArrayTask]:
         for start in range(0, len(jobs), plan.batch_size):
@@ -243,90 +242,12 @@ def _save(run: Path, codec: Codec, outcome: Reconstruction) -> None:
     audio.write(path, outcome.estimate, outcome.estimate_rate)
 
 
-class _Form:
-    """Fills in records."""
-
-    def __init__(self, codec: Codec, identity: str, plan: Plan) -> None:
-        self.codec, self.identity, self.plan = codec, identity, plan
-
-    def done(
-        self, job: Job, outcome: Reconstruction, measured: Sequence[Measurement]
-    ) -> list[Record]:
-        """Records of a coded utterance."""
-        records = []
-        if job.coding:
-            record = self._record(job.item, None, "ok", None)
-            record["duration_s"] = outcome.duration_s
-            record["bits"] = outcome.bits
-            record["encode_s"] = outcome.encode_s
-            record["decode_s"] = outcome.decode_s
-            records.append(record)
-        for metric, measurement in zip(job.metrics, measured, strict=True):
-            record = self._record(job.item, metric, measurement.status, measurement.reason)
-            record["value"] = measurement.value if measurement.status == "ok" else None
-            records.append(record)
-        return records
-
-    def lost(self, job: Job, reason: str | None) -> list[Record]:
-        """Records of an utterance that did not get through the codec."""
-        records = [self._record(job.item, None, "failed", reason)] if job.coding else []
-        return records + [self._record(job.item, m, "failed", reason) for m in job.metrics]
-
-    def _record(
-        self, item: Item, metric: Metric | None, status: Status, reason: str | None
-    ) -> Record:
-        clip: Utterance = item.utterance
-        source, sha256 = self.plan.selection.source.name, item.audio_sha256
-        return Record(
-            schema=SCHEMA,
-            kind="score" if metric else "coding",
-            key=score_key(
-                self.identity,
-                source,
-                clip.id,
-                sha256,
-                metric.name,
-                metric.identity,
-                self.plan.protocol,
-            )
-            if metric
-            else coding_key(self.identity, source, clip.id, sha256),
-            codec=self.codec.spec.name,
-            codec_id=self.identity,
-            weights=self.codec.weights.label,
-            source=source,
-            dataset=clip.dataset,
-            category=clip.category,
-            domain=clip.domain,
-            utterance=clip.id,
-            audio_sha256=sha256,
-            metric=metric.name if metric else None,
-            metric_version=metric.version if metric else None,
-            protocol=self.plan.protocol if metric else None,
-            value=None,
-            status=status,
-            reason=reason,
-            duration_s=None,
-            bits=None,
-            encode_s=None,
-            decode_s=None,
-        )
-
-
 def _count_failed(identity: str, plan: Plan, statuses: dict[str, Status]) -> int:
     """Scores of the plan that are not there, whichever run tried."""
-    name = plan.selection.source.name
-    keys = [
-        score_key(
-            identity,
-            name,
-            item.utterance.id,
-            item.audio_sha256,
-            metric.name,
-            metric.identity,
-            plan.protocol,
-        )
+    source = plan.selection.source.name
+    return sum(
+        statuses.get(key_of(identity, source, item, metric, plan.protocol))
+        not in ("ok", "identical")
         for item in plan.selection.items
         for metric in item.metrics
-    ]
-    return sum(statuses.get(key) not in ("ok", "identical") for key in keys)
+    )

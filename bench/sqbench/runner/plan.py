@@ -83,6 +83,19 @@ def _item(utterance: Utterance, metrics: Sequence[Metric]) -> Item:
         return Item(utterance, "", wanted, f"{where}: cannot be read ({error.strerror or error})")
 
 
+def key_of(codec_id: str, source: str, item: Item, metric: Metric, protocol: str) -> str:
+    """Key of the score record of a metric on an item."""
+    return score_key(
+        codec_id,
+        source,
+        item.utterance.id,
+        item.audio_sha256,
+        metric.name,
+        metric.identity,
+        protocol,
+    )
+
+
 @dataclass(frozen=True)
 class Job:
     """What is missing of one utterance for one codec: metrics, and whether its coding record."""
@@ -100,14 +113,12 @@ def missing(
     name = selection.source.name
     jobs = []
     for item in selection.items:
-        clip, sha256 = item.utterance.id, item.audio_sha256
         metrics = tuple(
             metric
             for metric in item.metrics
-            if score_key(codec_id, name, clip, sha256, metric.name, metric.identity, protocol)
-            not in known
+            if key_of(codec_id, name, item, metric, protocol) not in known
         )
-        coding = coding_key(codec_id, name, clip, sha256) not in known
+        coding = coding_key(codec_id, name, item.utterance.id, item.audio_sha256) not in known
         if metrics or coding:
             jobs.append(Job(item, metrics, coding))
     return jobs
