@@ -90,9 +90,9 @@ def _readiness(config: str) -> str:
     from sqcodec.weights import weights_status
 
     status = weights_status(config)
-    if status["official"] == "cached":
+    if status.official:
         return "ready (official weights cached)"
-    if status["bundled"] == "present":
+    if status.bundled:
         return "ready (bundled weights; official: --weights official, needs the hub)"
     return "no weights here: --weights official (needs the hub) or --weights PATH"
 

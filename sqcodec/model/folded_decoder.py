@@ -139,7 +139,7 @@ class FoldedStage:
 
 
 class FoldedLast:
-    """The last unit: ``[B, T, C]`` to audio ``[B, T]``. It sees `radius` steps to each side."""
+    """The last unit: ``[B, T, C]``, overwritten, to audio ``[B, T]``; sees `radius` steps aside."""
 
     radius = 3 * (1 + 3 + 9) + 3
 
@@ -150,11 +150,13 @@ class FoldedLast:
         self.snake = FoldedSnake(snake)
         # [C, 7]: one column a tap
         self.weight = single(conv.weight[0].double() * self.snake.loss[:, None])
-        self.gain, self.bias = single(self.snake.gain), float(conv.bias)
+        self.gain, self.bias = single(self.snake.gain), float(conv.bias.detach())
 
     def __call__(self, x: Tensor) -> Tensor:
+        spare = torch.empty_like(x)
         for unit in self.units:
-            x = unit(x)
+            unit(x, spare)
+            x, spare = spare, x
         batch, length, channels = x.shape
         out = x.new_empty(batch, length)
         for start, stop in blocks(length, batch * channels, x.device):
@@ -168,7 +170,7 @@ class FoldedLast:
 
 
 class _FoldedDilated:
-    """``x + conv1(snake(conv7(snake(x))))``, into a new tensor."""
+    """``x + conv1(snake(conv7(snake(x))))``."""
 
     def __init__(self, layers: Any) -> None:
         snake_in, conv, snake_mid, point = layers
@@ -181,8 +183,8 @@ class _FoldedDilated:
         self.point = single(point.weight[..., 0].double() * self.snake_mid.loss)
         self.point_bias = single(point.bias)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        out = torch.empty_like(x)
+    def __call__(self, x: Tensor, out: Tensor) -> None:
+        """Write to ``out``, which is not ``x``: neighbours of what is written are read later."""
         for start, stop in blocks(x.shape[1], x.shape[0] * x.shape[2], x.device):
             near = snake_around(self.snake_in, self.gain, x, start, stop, 3 * self.dilation)
             near = near.transpose(1, 2).unsqueeze(2)
@@ -190,7 +192,6 @@ class _FoldedDilated:
             u = self.snake_mid(h.squeeze(2).transpose(1, 2))
             torch.add(x[:, start:stop], F.linear(u, self.point, self.point_bias),
                       out=out[:, start:stop])  # fmt: skip
-        return out
 
 
 def snake_around(

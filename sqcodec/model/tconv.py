@@ -65,7 +65,7 @@ class TConv(nn.Module):
         # The audio itself is one more input of conv_2.
         weight = self.conv_2.weight[..., 0]
         out = F.linear(h, weight[:, :-1], self.conv_2.bias)
-        return torch.addcmul(out, audio[..., None], weight[:, -1])
+        return out + F.linear(audio[..., None], weight[:, -1:])
 
 
 class TEConv(nn.Module):

@@ -14,6 +14,7 @@ import torch
 from sqcodec.checkpoint import load_checkpoint
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
+from sqcodec.train import loop
 from sqcodec.train.__main__ import main
 from sqcodec.train.corpus import Corpus, Sampler, level
 from sqcodec.train.loop import CHECKPOINT, Trainer
@@ -227,7 +228,10 @@ def test_learning_rate_warms_up_stays_and_decays(root: Path, tmp_path: Path) -> 
     assert trainer.lr(100) == pytest.approx(0.0)
 
 
-def test_command_line_trains_exports_and_resumes(root: Path, tmp_path: Path) -> None:
+def test_command_line_trains_exports_and_resumes(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "VALIDATION_CROPS", 1)  # the network is of full size here
     out = tmp_path / "run"
     command = ["--config", "6k", "--data", str(root), "--out", str(out), "--every", "1",
                "--set", "batch_size=1", "--set", "windows=1"]  # fmt: skip

@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     add_workers(parse)
     parse.add_argument("--device", default="cpu", help="of the codec (default: cpu)")
     parse.add_argument("--batch-size", type=int, default=8, help="utterances per codec call")
-    parse.add_argument("--seed", type=int, default=0, help="kept in the run record (default: 0)")
+    parse.add_argument("--seed", type=int, default=0, help="of random numbers (default: 0)")
     parse.add_argument("--save-audio", action="store_true", help="keep every decoded clip")
     parse.add_argument("--force", action="store_true", help="compute again what is there")
     parse.set_defaults(handler=handle)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
+import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
 
 from sqbench import audio
 from sqbench.complexity import count
@@ -106,6 +110,7 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
     described: list[dict[str, Any]] = []
     with _Late() as late:
         for name in plan.codecs:
+            _seed(plan.seed)
             try:
                 codec = _load(name, plan)
             except InputError as error:
@@ -159,6 +164,14 @@ class _Late:
 
     def __exit__(self, *error: Any) -> None:
         (self._writer or nullcontext()).__exit__(*error)
+
+
+def _seed(seed: int) -> None:
+    """For codecs that draw random numbers; the global generators are all they can share."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
 
 
 def _load(name: str | Codec, plan: Plan) -> Codec:
