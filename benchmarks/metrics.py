@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqbench import audio
-from sqbench.runner.pool import ONE_THREAD, ProcessPool
+from sqbench.runner.pool import WORKER_ENVIRONMENT, ProcessPool
 from sqbench.runner.worker import peak_rss_bytes
 from sqbench.scoring import score_folders
 
@@ -142,10 +142,10 @@ def score_once(folder: Path) -> dict[str, Any]:
 
 def child(arguments: list[str], one_thread: bool) -> Any:
     """Run a Python script; returns what it prints, as JSON."""
-    kept = {key: value for key, value in os.environ.items() if key not in ONE_THREAD}
+    kept = {key: value for key, value in os.environ.items() if key not in WORKER_ENVIRONMENT}
     done = subprocess.run(
         [sys.executable, *arguments],
-        env={**kept, **ONE_THREAD} if one_thread else kept,
+        env={**kept, **WORKER_ENVIRONMENT} if one_thread else kept,
         stdout=subprocess.PIPE,
         check=True,
     )

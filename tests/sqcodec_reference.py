@@ -26,14 +26,18 @@ def test_audio(seconds: float, sample_rate: int) -> Tensor:
         import soundfile
 
         samples, _ = soundfile.read(path, dtype="float32")
-        if len(samples) >= length + 8000:
-            return torch.from_numpy(samples[8000 : 8000 + length].copy())[None]
+        if len(samples) >= length + 16000:
+            return _full_scale(samples[16000 : 16000 + length])
     time = np.arange(length) / sample_rate
     rng = np.random.default_rng(0)
     tone = np.sin(2 * np.pi * (120 + 80 * np.sin(2 * np.pi * time)) * time)
     level = 0.5 + 0.5 * np.sin(2 * np.pi * 3 * time)
     samples = level * (0.3 * tone + 0.05 * rng.standard_normal(length))
-    return torch.from_numpy(samples.astype(np.float32))[None]
+    return _full_scale(samples)
+
+
+def _full_scale(samples: np.ndarray[Any, Any]) -> Tensor:
+    return torch.from_numpy((samples / np.abs(samples).max()).astype(np.float32))[None]
 
 
 test_audio.__test__ = False  # type: ignore[attr-defined]
@@ -85,7 +89,7 @@ class Reference:
 def reference(name: str, audio: Tensor, window: int | None = None, seed: int = 0) -> Reference:
     """The official network of a setting; ``window`` shortens its attention window.
 
-    The quantizer's input projection is scaled so that ``audio`` spreads over the codebook.
+    The quantizer's input projection is made so that ``audio`` spreads over the codebook.
     """
     sq_codec = pytest.importorskip("sq_codec", reason="sq_codec 0.0.1 is not installed")
     from sq_codec.en_codec import EnCodec
@@ -125,11 +129,15 @@ def _randomise(key: str, value: Tensor) -> None:
 def _spread(network: Any, audio: Tensor) -> None:
     padded, _ = network.preprocess(audio)
     tokens = network.en_encoder(network.encoder(padded[:, None]))
+    flat = tokens.flatten(0, 1)
+    centred = flat - flat.mean(0)
+    _, singular, directions = torch.linalg.svd(centred, full_matrices=False)
     project = network.quantizer.project_in
-    values = project(tokens)
-    spread, mean = torch.std_mean(values, dim=(0, 1))
-    project.bias.copy_((project.bias - mean) / spread)
-    project.weight.div_(spread[:, None])
+    count = project.out_features
+    # Where tokens vary most: elsewhere the scaling would only blow up their rounding errors.
+    spread = singular[:count, None] / len(flat) ** 0.5
+    project.weight.copy_(0.5 * directions[:count] / spread)
+    project.bias.copy_(-project.weight @ flat.mean(0))
 
 
 def boundary_distance(quantizer: Any, tokens: Tensor) -> Tensor:
