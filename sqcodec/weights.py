@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqcodec.checkpoint import (
     MODEL_FILE,
-    PARTS,
-    export_official,
     load_checkpoint,
-    load_official,
     read_card,
     save_checkpoint,
     tensors_sha256,
 )
 from sqcodec.config import SQCodecConfig, list_configs, load_config, resolve_name, short_name
 from sqcodec.errors import InputError
+from sqcodec.hub import (
+    OFFICIAL_REPO,
+    OFFICIAL_REVISION,
+    cached_files,
+    download,
+    hub_commit,
+    why_no_hub,
+)
+from sqcodec.official import PARTS, export_official, load_official
 
 if TYPE_CHECKING:
     from sqcodec.model import SQCodecModel
@@ -45,11 +49,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-OFFICIAL_REPO = "zhai-lw/SQCodec"
-OFFICIAL_REVISION = "main"
-HUB_TIMEOUT_S = 5.0
-"""How long ``auto`` waits for the hub before it takes the bundled weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,102 +180,35 @@ def _bundled(config: SQCodecConfig) -> tuple[SQCodecModel, WeightsInfo]:
 
 
 def _auto(config: SQCodecConfig, revision: str) -> tuple[SQCodecModel, WeightsInfo]:
-    if _cached(config.name, revision) or _hub_commit(revision):
+    if cached_files(config.name, revision) or hub_commit(revision):
         return _official(config, revision)
     if not bundled_path(config.name).is_file():
         raise InputError(
             f"weights of {config.name}",
             expected="official weights (cached, or a hub that answers) or bundled ones",
-            found=f"no cached files of {OFFICIAL_REPO}, {_why_no_hub()}, and none bundled",
+            found=f"no cached files of {OFFICIAL_REPO}, {why_no_hub()}, and none bundled",
             remedy="Go online once, or name a file or folder with --weights PATH.",
         )
     return _bundled(config)
 
 
 def _official(config: SQCodecConfig, revision: str) -> tuple[SQCodecModel, WeightsInfo]:
-    files = _cached(config.name, revision)
+    files = cached_files(config.name, revision)
     if not files:
-        commit = _hub_commit(revision)
+        commit = hub_commit(revision)
         if commit is None:
             raise InputError(
                 f"official weights of {config.name}",
                 expected=f"{OFFICIAL_REPO} at {revision}, cached or from the hub",
-                found=f"not cached, and {_why_no_hub()}",
+                found=f"not cached, and {why_no_hub()}",
                 remedy="Go online, copy the five files and name their folder with --weights PATH, "
                 "or take --weights bundled.",
             )
-        files = _download(config.name, commit)
+        files = download(config.name, commit)
     # Files of the cache lie under snapshots/<commit>.
     commit = files[PARTS[0]].parents[2].name
     model = load_official(files, config)
     return model, _info(model, "official", f"{OFFICIAL_REPO}@{commit}")
-
-
-def _cached(name: str, revision: str) -> dict[str, Path] | None:
-    """The five files in the hub's cache, if all are there; never goes online."""
-    from huggingface_hub import try_to_load_from_cache
-
-    files = {}
-    for part in PARTS:
-        path = try_to_load_from_cache(OFFICIAL_REPO, _hub_name(name, part), revision=revision)
-        if not isinstance(path, str):
-            return None
-        files[part] = Path(path)
-    return files
-
-
-def _hub_name(name: str, part: str) -> str:
-    return f"weights/{name}.v0/{part}.pt"
-
-
-@cache
-def _hub_commit(revision: str) -> str | None:
-    """The commit that ``revision`` means now; ``None`` if the hub does not say so in time."""
-    from huggingface_hub import HfApi, constants
-
-    if constants.HF_HUB_OFFLINE:
-        return None
-    answer: list[str] = []
-
-    def ask() -> None:
-        # Any failure, of whichever HTTP library is below, means the same: no answer.
-        try:
-            info = HfApi().repo_info(OFFICIAL_REPO, revision=revision, timeout=HUB_TIMEOUT_S)
-        except Exception as error:
-            logger.debug("%s at %s: %s", OFFICIAL_REPO, revision, error)
-        else:
-            answer.append(str(info.sha))
-
-    # In a thread, because resolving a host name can outlast every timeout.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(HUB_TIMEOUT_S)
-    return answer[0] if answer else None
-
-
-def _why_no_hub() -> str:
-    from huggingface_hub import constants
-
-    return "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub does not answer"
-
-
-def _download(name: str, commit: str) -> dict[str, Path]:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    files = {}
-    for part in PARTS:
-        try:
-            path = hf_hub_download(OFFICIAL_REPO, _hub_name(name, part), revision=commit)
-        except (HfHubHTTPError, OSError) as error:
-            raise InputError(
-                f"{OFFICIAL_REPO}/{_hub_name(name, part)} at {commit}",
-                expected="a file that can be fetched",
-                found=f"{type(error).__name__}: {str(error).splitlines()[0]}",
-                remedy="Try again, or take --weights bundled or PATH.",
-            ) from error
-        files[part] = Path(path)
-    return files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,7 +234,7 @@ def weights_status(name: str, revision: str = OFFICIAL_REVISION) -> WeightsStatu
     """Which weights of a setting are at hand, without loading torch or going online."""
     official = resolve_name(name)
     return WeightsStatus(
-        official=_cached(official, revision) is not None,
+        official=cached_files(official, revision) is not None,
         bundled=bundled_path(official).is_file(),
     )
 

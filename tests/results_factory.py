@@ -135,6 +135,19 @@ def full(codec: Mapping[str, Any], *, n: int = 4, shift: float = 0.0, **more: An
     return records
 
 
+def selection(records: Iterable[Record]) -> dict[str, dict[str, str]]:
+    """What a run that selected the utterances of these records says of them."""
+    return {
+        r["utterance"]: {
+            "sha256": r["audio_sha256"],
+            "dataset": r["dataset"],
+            "category": r["category"],
+            "domain": r["domain"],
+        }
+        for r in records
+    }
+
+
 def run(
     codecs: Sequence[Mapping[str, Any]],
     *,
@@ -142,9 +155,17 @@ def run(
     source: str = "mini",
     protocol: str = "slt2024",
     metrics: Iterable[str] = SIGNAL,
+    location: str = "",
+    clips: Mapping[str, Mapping[str, str]] | None = None,
+    total: int | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """The content of ``run.json`` as the runner gives it to the writer."""
+    """The content of ``run.json`` as the runner gives it to the writer.
+
+    It selects ``clips``, or else the ``n`` utterances a dataset that `full` makes records of;
+    ``total`` is how many the source has, if not these.
+    """
+    chosen = selection(full(describe(), n=n)) if clips is None else dict(clips)
     return {
         "command": ["sqbench", "run"],
         "seed": 0,
@@ -154,14 +175,11 @@ def run(
         "codecs": [dict(codec) for codec in codecs],
         "source": {
             "name": source,
-            "location": source,
+            "location": location or source,
             "sha256": "0" * 64,
-            "expected": {
-                dataset: {"category": category, "domain": "x", "utterances": n}
-                for dataset, category in DATASETS.items()
-            },
-            "total": n * len(DATASETS),
-            "selected": n * len(DATASETS),
+            "selection": chosen,
+            "total": len(chosen) if total is None else total,
+            "selected": len(chosen),
         },
         "environment": {},
         **fields,

@@ -143,4 +143,5 @@ def _spread(network: Any, audio: Tensor) -> None:
 def boundary_distance(quantizer: Any, tokens: Tensor) -> Tensor:
     """Per token the distance of its nearest coordinate from a rounding boundary, in levels."""
     bounded = copy.deepcopy(quantizer).double().bound(tokens.double())
-    return (bounded - bounded.floor() - 0.5).abs().amin(-1)
+    distance: Tensor = (bounded - bounded.floor() - 0.5).abs().amin(-1)
+    return distance

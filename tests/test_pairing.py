@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,43 @@ def test_a_name_that_fits_two_files_names_both(tmp_path: Path, side: str) -> Non
     assert first.problem is not None
     assert "a.flac and a.wav" in first.problem
     assert second.problem is None
+
+
+def test_names_pair_in_either_unicode_form(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "é/ü.wav") for form in ("NFC", "NFD"))
+    reference, estimate = folder(tmp_path / "r", composed), folder(tmp_path / "e", decomposed)
+    if os.listdir(reference) == os.listdir(estimate):
+        pytest.skip("this file system has one form only")
+    (match,) = match_folders(reference, estimate)
+    assert (match.id, match.problem) == (composed, None)
+    assert match.estimate == estimate / decomposed
+    folder(reference, decomposed)
+    assert "ambiguous" in (match_folders(reference, estimate)[0].problem or "")
+
+
+def test_a_name_that_is_not_utf8_fails_alone(tmp_path: Path) -> None:
+    names = ("a.wav", os.fsdecode(b"caf\xe9.wav"))
+    try:
+        folders = [folder(tmp_path / side, *names) for side in ("r", "e")]
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    good, bad = match_folders(*folders)
+    assert (good.id, good.problem) == ("a.wav", None)
+    assert (bad.id, bad.reference) == (r"caf\udce9.wav", None)
+    assert bad.problem is not None
+    assert "not UTF-8" in bad.problem
+    assert bad.problem.encode()  # raises where it holds a part of a character
+
+
+def test_linked_folders_are_followed(tmp_path: Path) -> None:
+    estimate = folder(tmp_path / "e", "near/a.wav")
+    far = folder(tmp_path / "far", "a.wav")
+    reference = folder(tmp_path / "r")
+    reference.mkdir()
+    (reference / "near").symlink_to(far)
+    (far / "back").symlink_to(reference)
+    (match,) = match_folders(reference, estimate)
+    assert (match.id, match.problem) == ("near/a.wav", None)
 
 
 def test_folders_that_cannot_be_used(tmp_path: Path) -> None:

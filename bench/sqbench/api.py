@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ def evaluate(
         workers: processes that measure; values do not depend on it.
 
     Returns:
-        The results in ``out``, of this run and of earlier ones.
+        The results in ``out``, of this run and of earlier ones. A codec that cannot be loaded is a
+        warning as long as another can.
 
     Raises:
         InputError: nothing could be run.
@@ -75,11 +77,17 @@ def evaluate(
     )
     source = open_source(data, domain=domain) if isinstance(data, str) else data
     if out is not None:
-        run(chosen, source, Path(out), options)
-        return Results.load(Path(out))
+        return _evaluated(chosen, source, Path(out), options)
     with tempfile.TemporaryDirectory() as folder:
-        run(chosen, source, Path(folder), options)
-        return Results.load(Path(folder))
+        return _evaluated(chosen, source, Path(folder), options)
+
+
+def _evaluated(
+    codecs: Sequence[str | Codec], source: Source, out: Path, options: Options
+) -> Results:
+    for name, why in run(codecs, source, out, options).unloaded.items():
+        warnings.warn(f"no results of {name}: {why}", stacklevel=3)
+    return Results.load(out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,5 +151,5 @@ def run(
         save_audio=options.save_audio,
         command=options.command,
     )
-    with ProcessPool(options.workers, prefetch=2 * options.workers) as pool:
+    with ProcessPool(options.workers, prefetch=options.workers) as pool:
         return execute(plan, stores.load(out), pool, monitor or Quiet())

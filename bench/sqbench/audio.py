@@ -12,6 +12,7 @@ Policies, each stated once, here:
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from sqcodec.errors import InputError
 
 RESAMPLER = "soxr-hq"
+_BLOCK = 1 << 20  # samples read at once
 EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 
@@ -47,14 +49,21 @@ def read(source: Path | bytes, *, name: str = "") -> tuple[NDArray[np.float64], 
             label, expected="audio", found="an empty file (0 bytes)", remedy="Replace the file."
         )
     try:
-        handle = str(source) if isinstance(source, Path) else io.BytesIO(source)
-        samples, rate = soundfile.read(handle, dtype="float64", always_2d=False)
-    except soundfile.LibsndfileError as error:
+        samples, rate = _decode(str(source) if isinstance(source, Path) else io.BytesIO(source))
+    except (soundfile.LibsndfileError, ValueError, RuntimeError, TypeError) as error:
+        why = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
         raise InputError(
             label,
             expected=f"audio that libsndfile reads ({', '.join(e[1:] for e in EXTENSIONS)})",
-            found=f"{size} bytes that it does not ({error.error_string.rstrip('.')})",
+            found=f"{size} bytes that it does not ({why.rstrip('.')})",
             remedy="Replace the file or convert it to WAV or FLAC.",
+        ) from None
+    except MemoryError:
+        raise InputError(
+            label,
+            expected="audio that fits into memory",
+            found=f"more than that in {size} bytes",
+            remedy="Cut it into shorter files.",
         ) from None
     if samples.shape[0] == 0:
         raise InputError(
@@ -68,7 +77,23 @@ def read(source: Path | bytes, *, name: str = "") -> tuple[NDArray[np.float64], 
             found=f"{bad} of {samples.size} NaN or infinite",
             remedy="Replace the file.",
         )
-    return samples, int(rate)
+    return samples, rate
+
+
+def _decode(handle: str | io.BytesIO) -> tuple[NDArray[np.float64], int]:
+    """All samples, in blocks: a header's length may be unknown (0) or damaged (anything)."""
+    import soundfile
+
+    with soundfile.SoundFile(handle) as file:
+        blocks = []
+        while True:
+            block = file.read(_BLOCK, dtype="float64")
+            if not len(block):
+                break
+            blocks.append(block)
+        shape = (0,) if file.channels == 1 else (0, file.channels)
+        samples = np.concatenate(blocks) if blocks else np.zeros(shape)
+        return samples, int(file.samplerate)
 
 
 def first_channel(samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -91,8 +116,24 @@ def resample(samples: NDArray[np.float64], rate: int, to_rate: int) -> NDArray[n
 
 
 def write(path: Path, samples: NDArray[np.floating], rate: int) -> None:
-    """Write mono or ``[T, C]`` samples as a 32-bit float WAV: no rounding, no clipping."""
+    """Write mono or ``[T, C]`` samples as a 32-bit float WAV: no rounding, no clipping.
+
+    Raises:
+        InputError: it cannot be written; no part of a file is left.
+    """
     import soundfile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(str(path), samples, rate, format="WAV", subtype="FLOAT")
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(str(partial), samples, rate, format="WAV", subtype="FLOAT")
+        partial.replace(path)
+    except (OSError, soundfile.LibsndfileError) as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise InputError(
+            str(path),
+            expected="to write audio",
+            found=str(error),
+            remedy="Free disk space or name another folder with --out.",
+        ) from None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqbench import audio
+from sqbench.data.files import audio_files, pair_key, printable
 from sqcodec.errors import InputError
 
 
@@ -35,8 +36,8 @@ class Match:
 def match_folders(reference: Path, estimate: Path) -> list[Match]:
     """Pair the audio files under two folders, in the natural order of their ids.
 
-    Files with another extension than those of `sqbench.audio.EXTENSIONS`, and hidden ones, are not
-    looked at.
+    Names are compared in one Unicode form. Files with another extension than those of
+    `sqbench.audio.EXTENSIONS`, and hidden ones, are not looked at; links to folders are followed.
 
     Raises:
         InputError: a folder is missing or holds no audio file.
@@ -56,17 +57,14 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     return (*numbers, (-1, 0, text))
 
 
-def _by_name(folder: Path) -> dict[str, list[Path]]:
-    """Audio files under a folder, relative to it, by relative path without extension."""
+def _by_name(folder: Path) -> dict[str, list[str]]:
+    """Audio files under a folder, relative to it, by what pairs them."""
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
         raise InputError(str(folder), expected="a folder of audio files", found=found)
-    files: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if path.suffix.lower() in audio.EXTENSIONS and not hidden and path.is_file():
-            files[relative.with_suffix("").as_posix()].append(relative)
+    files: dict[str, list[str]] = defaultdict(list)
+    for name in audio_files(folder):
+        files[pair_key(name)].append(name)
     if not files:
         raise InputError(
             str(folder),
@@ -76,12 +74,14 @@ def _by_name(folder: Path) -> dict[str, list[Path]]:
     return files
 
 
-def _match(references: list[Path], estimates: list[Path], reference: Path, estimate: Path) -> Match:
-    name = (references or estimates)[0].as_posix()
+def _match(references: list[str], estimates: list[str], reference: Path, estimate: Path) -> Match:
+    name = (references or estimates)[0]
+    shown = printable(name)
+    if shown != name:
+        return Match(shown, problem=f"{shown} is a name that is not UTF-8. Rename the file.")
     for found, folder in ((references, reference), (estimates, estimate)):
         if len(found) > 1:
-            both = " and ".join(path.as_posix() for path in found)
-            return Match(name, problem=f"ambiguous: {folder} has {both}. Keep one.")
+            return Match(name, problem=f"ambiguous: {folder} has {' and '.join(found)}. Keep one.")
     if not estimates:
         return Match(name, problem=f"{name} is in {reference} and has no namesake in {estimate}")
     if not references:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqbench_codecs.base import Codec, CodecSpec
@@ -81,7 +81,7 @@ def _builtin() -> Iterable[CodecEntry]:
 
 def _adopt(found: Any, name: str, origin: dict[str, str]) -> CodecEntry:
     if isinstance(found, CodecEntry):
-        return found
+        return replace(found, origin={**origin, **found.origin})
     if inspect.isclass(found) and issubclass(found, Codec):
         spec = getattr(found, "spec", None)
         if not isinstance(spec, CodecSpec):

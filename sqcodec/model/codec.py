@@ -13,10 +13,6 @@ from sqcodec.model.encoder import Encoder
 from sqcodec.model.fsq import FSQ
 from sqcodec.model.transformer import TokenDecoder, TokenEncoder
 
-PARTS = ("encoder", "quantizer", "decoder", "en_encoder", "en_decoder")
-"""The submodules, which are also the published weight files."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Stages:
     """What flows between the parts, for one padded batch.
@@ -39,7 +35,7 @@ class Stages:
 class SQCodecModel(nn.Module):
     """Encoder, token encoder, quantizer, token decoder, decoder.
 
-    Parameters carry the published names; each of `PARTS` loads its published file strictly.
+    Parameters carry the published names; each submodule loads its published file strictly.
     """
 
     def __init__(self, config: SQCodecConfig) -> None:

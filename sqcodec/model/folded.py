@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from sqcodec.model.conv import EPS, ConvUnit, Snake
 
-BLOCK_ELEMENTS = 1 << 18
-"""Values of the widest intermediate that a layer holds at once (1 MiB) on a CPU."""
+BLOCK_ELEMENTS = 1 << 19
+"""Values of the widest intermediate that a layer holds at once (2 MiB) on a CPU."""
 
 _MIN_ALPHA = 1 / 32
 

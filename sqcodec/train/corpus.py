@@ -7,17 +7,20 @@ draws what the uninterrupted one would have drawn.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sqcodec.errors import InputError
+from sqcodec.train.manifest import read_manifest
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +44,12 @@ class Corpus:
 
     The first folder level under ``root`` names the domain. A ``manifest.csv`` there with columns
     ``path`` and ``group`` names what must not be on both sides of the split (speaker, track);
-    without one every file is its own group.
+    without one every file is its own group. Hidden files and folders are left out.
+
+    Attributes:
+        sha256: over names and bytes of the usable files and of the manifest.
+        sources: data sets and licences as the manifest states them.
+        skipped: why files are not used.
 
     Args:
         root: folder of audio files.
@@ -49,24 +57,34 @@ class Corpus:
         cache: folder for the decoded audio; made if missing.
 
     Raises:
-        InputError: no usable audio under ``root``.
+        InputError: no usable audio under ``root``, or a manifest that cannot be read.
     """
 
     def __init__(self, root: Path, sample_rate: int, cache: Path) -> None:
         if not root.is_dir():
             raise InputError(str(root), expected="a folder of audio files", found="no such folder")
         self.root, self.sample_rate = root, sample_rate
+        self.name = root.resolve().name
         files = sorted(p for p in root.rglob("*") if p.suffix.lower() in EXTENSIONS)
-        listing = [[str(p.relative_to(root)), p.stat().st_size] for p in files]
-        self.sha256 = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+        files = [p for p in files if p.is_file() and not _hidden(p.relative_to(root))]
+        manifest = read_manifest(root)
+        listing = [
+            [p.relative_to(root).as_posix(), p.stat().st_size, p.stat().st_mtime_ns] for p in files
+        ]
+        key = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
         cache.mkdir(parents=True, exist_ok=True)
-        stem = cache / f"{self.sha256[:16]}-{sample_rate}"
+        stem = cache / f"{key[:16]}-{sample_rate}"
         index = stem.with_suffix(".json")
         if not index.is_file():
             self._decode(files, stem)
         entries = json.loads(index.read_text())
         self.skipped: list[str] = entries["skipped"]
-        self.clips = [Clip(**entry) for entry in entries["clips"]]
+        # Groups are not in the cache, so that an edited manifest takes effect.
+        self.clips = [
+            Clip(**entry, group=manifest.group(entry["path"])) for entry in entries["clips"]
+        ]
+        self.sha256 = hashlib.sha256((entries["sha256"] + manifest.sha256).encode()).hexdigest()
+        self.sources = manifest.sources((c.path, c.length / sample_rate) for c in self.clips)
         if not self.clips:
             raise InputError(
                 str(root),
@@ -79,8 +97,17 @@ class Corpus:
     def hours(self) -> float:
         return sum(clip.length for clip in self.clips) / self.sample_rate / 3600.0
 
+    def describe(self) -> dict[str, Any]:
+        """What a run's record keeps of the data; nothing in it tells where the folder is."""
+        return {
+            "root": self.name,
+            "files_sha256": self.sha256,
+            "hours": round(self.hours, 3),
+            "sources": self.sources,
+        }
+
     def _decode(self, files: list[Path], stem: Path) -> None:
-        groups = _groups(self.root)
+        digest = hashlib.sha256()
         parts: list[NDArray[np.int16]] = []
         clips: list[dict[str, object]] = []
         skipped: list[str] = []
@@ -88,18 +115,23 @@ class Corpus:
         for file in files:
             name = file.relative_to(self.root).as_posix()
             try:
-                samples = _read(file, self.sample_rate)
+                content = file.read_bytes()
+                samples = _read(content, name, self.sample_rate)
+            except OSError as error:
+                logger.warning("skipped: %s", error)
+                skipped.append(f"{name}: {error.strerror}")
+                continue
             except InputError as error:
                 logger.warning("skipped: %s", error)
                 skipped.append(str(error))
                 continue
             parts.append(samples)
-            domain = name.split("/")[0] if "/" in name else self.root.name
+            digest.update(_hash(name).encode() + hashlib.sha256(content).digest())
+            domain = name.split("/")[0] if "/" in name else self.name
             clips.append(
                 {
                     "path": name,
                     "domain": domain,
-                    "group": groups.get(name, name),
                     "start": start,
                     "length": len(samples),
                 }
@@ -110,7 +142,9 @@ class Corpus:
         np.save(partial, np.concatenate(parts) if parts else np.zeros(0, np.int16))
         partial.replace(stem.with_suffix(".npy"))
         index = stem.with_suffix(f".{os.getpid()}.json")
-        index.write_text(json.dumps({"clips": clips, "skipped": skipped}))
+        index.write_text(
+            json.dumps({"clips": clips, "skipped": skipped, "sha256": digest.hexdigest()})
+        )
         index.replace(stem.with_suffix(".json"))
 
     def split(self) -> tuple[list[Clip], list[Clip]]:
@@ -218,34 +252,29 @@ def level(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(text)).hexdigest()
 
 
-def _groups(root: Path) -> dict[str, str]:
-    import csv
-
-    manifest = root / "manifest.csv"
-    if not manifest.is_file():
-        return {}
-    with manifest.open(newline="", encoding="utf-8") as lines:
-        return {row["path"]: row["group"] for row in csv.DictReader(lines) if row.get("group")}
+def _hidden(relative: Path) -> bool:
+    return any(part.startswith(".") for part in relative.parts)
 
 
-def _read(file: Path, sample_rate: int) -> NDArray[np.int16]:
+def _read(content: bytes, name: str, sample_rate: int) -> NDArray[np.int16]:
     import soundfile
     import soxr
 
     try:
-        samples, rate = soundfile.read(str(file), dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise InputError(
-            str(file), expected="audio that libsndfile reads", found=error.error_string
-        ) from None
-    mono = samples[:, 0]
-    if not len(mono) or not np.isfinite(mono).all():
-        raise InputError(str(file), expected="finite samples", found="none or NaN")
-    if rate != sample_rate:
-        mono = soxr.resample(mono, rate, sample_rate, quality="VHQ")
-    if float(np.abs(mono).max()) < 1e-4:
-        raise InputError(str(file), expected="sound", found="silence")
+        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+        mono = samples[:, 0]
+        if not len(mono) or not np.isfinite(mono).all():
+            raise InputError(name, expected="finite samples", found="none or NaN")
+        if rate != sample_rate:
+            mono = soxr.resample(mono, rate, sample_rate, quality="VHQ")
+    except InputError:
+        raise
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        why = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
+        raise InputError(name, expected="audio that libsndfile reads", found=why) from None
+    if float(np.abs(mono).max(initial=0.0)) < 1e-4:
+        raise InputError(name, expected="sound", found="silence")
     return np.asarray(np.clip(mono, -1.0, 1.0) * 32767.0, np.int16)

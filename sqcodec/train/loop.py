@@ -6,7 +6,6 @@ import copy
 import json
 import logging
 import math
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -18,19 +17,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqcodec.checkpoint import save_checkpoint
+from sqcodec.checkpoint import load_checkpoint, save_checkpoint, tensors_sha256
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
 from sqcodec.train.corpus import Corpus, Sampler
+from sqcodec.train.device import usable_device
 from sqcodec.train.losses import MultiScaleSTFT, snr_db
 from sqcodec.train.recipe import Recipe
+from sqcodec.train.record import finite, open_stage, read_state, write_json, write_state
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.pt"
 VALIDATION_CROPS = 24
 MAX_SKIPPED = 20
+COUNTERS = ("step", "seconds", "audio_seconds", "skipped", "best", "stages", "init")
+"""What a checkpoint holds beside tensors; `Trainer`'s attributes of these names."""
+VALIDATED_BY = ("data.files_sha256", "recipe.seed", "recipe.windows")
+"""Where a stage differs, the validation crops differ."""
 
 
 class Trainer:
@@ -42,13 +47,16 @@ class Trainer:
         corpus: the audio.
         out: folder for the log, the checkpoint and the exported weights.
         device: torch device.
+
+    Raises:
+        InputError: the device cannot be used, or the recipe does not fit the corpus.
     """
 
     def __init__(
         self, config: SQCodecConfig, recipe: Recipe, corpus: Corpus, out: Path, device: str = "cpu"
     ) -> None:
         self.config, self.recipe, self.corpus, self.out = config, recipe, corpus, out
-        self.device = torch.device(device)
+        self.device = usable_device(device)
         torch.manual_seed(recipe.seed)
         self.model = SQCodecModel(config).to(self.device)
         self.average = copy.deepcopy(self.model).eval() if recipe.ema else None
@@ -82,18 +90,27 @@ class Trainer:
             for domain in sorted({clip.domain for clip in held_out})
         }
         self.step = 0
-        self.seconds = 0.0
+        self.seconds = self.audio_seconds = 0.0
         self.skipped = 0
         self.best = -math.inf
+        self.stages = [self._stage()]
+        self.init: dict[str, Any] | None = None
 
     def run(self, *, every: int = 100, report: Callable[[dict[str, Any]], None]) -> None:
         """Train to ``recipe.max_steps``; every ``every`` steps validate, save and export.
+
+        Exported is the step of the best validation so far; the latest where nothing is held out.
 
         Raises:
             InputError: the loss stayed non-finite; the last checkpoint is intact.
         """
         self.out.mkdir(parents=True, exist_ok=True)
-        _write_json(self.out / "recipe.json", self.describe())
+        write_json(self.out / "recipe.json", self.describe())
+        if not self.validation:
+            logger.warning(
+                "no domain has two groups of clips, so none is held out: there is no validation, "
+                "and every report exports the latest weights"
+            )
         started, since = time.monotonic(), self.step
         recent: list[dict[str, float]] = []
         while self.step < self.recipe.max_steps:
@@ -101,7 +118,7 @@ class Trainer:
             if self.step % every == 0 or self.step == self.recipe.max_steps:
                 elapsed = time.monotonic() - started
                 self.seconds += elapsed
-                row: dict[str, Any] = {"step": self.step, "lr": self.lr(self.step)}
+                row: dict[str, Any] = {"step": self.step, "lr": self.recipe.lr_at(self.step)}
                 for key in recent[0]:
                     row[key] = float(np.mean([values[key] for values in recent]))
                 row["audio_s_per_s"] = (
@@ -111,25 +128,13 @@ class Trainer:
                 row["skipped"] = self.skipped
                 row |= self.validate()
                 with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
-                    log.write(json.dumps(row) + "\n")
-                if row["val_snr_db"] > self.best:
-                    self.best = row["val_snr_db"]
+                    log.write(json.dumps(finite(row), allow_nan=False) + "\n")
+                if not self.validation or row["val_snr_db"] > self.best:
+                    self.best = row["val_snr_db"] if self.validation else -math.inf
                     self.export(self.out / "model.safetensors", row)
                 self.save(self.out / CHECKPOINT)
                 report(row)
                 recent, started, since = [], time.monotonic(), self.step
-
-    def lr(self, step: int) -> float:
-        """Learning rate of the step: linear warm-up, constant, cosine at the end."""
-        recipe = self.recipe
-        if step < recipe.warmup_steps:
-            return recipe.lr * (step + 1) / recipe.warmup_steps
-        decay_steps = max(1, int(recipe.max_steps * recipe.decay_share))
-        position = (step - (recipe.max_steps - decay_steps)) / decay_steps
-        if position <= 0.0:
-            return recipe.lr
-        cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, position)))
-        return recipe.lr_end + (recipe.lr - recipe.lr_end) * cosine
 
     def train_step(self) -> dict[str, float]:
         """One optimiser step; a non-finite one is skipped and counted."""
@@ -138,7 +143,7 @@ class Trainer:
         self.model.quantizer.set_mode("bypass" if self.step < recipe.bypass_steps else "fsq")
         audio = torch.from_numpy(self.sampler.batch(self.step, recipe.batch_size)).to(self.device)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.lr(self.step)
+            group["lr"] = self.recipe.lr_at(self.step)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bf16):
             stages = self.model.stages(audio)
@@ -151,6 +156,7 @@ class Trainer:
         if bool(torch.isfinite(norm)) and bool(torch.isfinite(loss)):
             self.optimizer.step()
             self.skipped = 0
+            self.audio_seconds += audio.numel() / self.config.sample_rate
             self._update_average()
         else:
             self.skipped += 1
@@ -191,91 +197,98 @@ class Trainer:
         return row
 
     def describe(self) -> dict[str, Any]:
-        """The resolved run: config, recipe, data, versions."""
+        """The resolved run: config, recipe, data, all its stages so far, versions."""
         return {
             "config": asdict(self.config),
             "recipe": asdict(self.recipe),
-            "data": {
-                "root": self.corpus.root.name,
-                "listing_sha256": self.corpus.sha256,
-                "hours": round(self.corpus.hours, 3),
-                "skipped": self.corpus.skipped,
-            },
+            "data": {**self.corpus.describe(), "skipped": self.corpus.skipped},
+            "stages": self.stages,
+            "init": self.init,
             "versions": {"python": platform.python_version(), "torch": torch.__version__},
         }
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint atomically."""
-        state = {
-            "config": self.config.name,
-            "step": self.step,
-            "seconds": self.seconds,
-            "skipped": self.skipped,
-            "best": self.best,
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
-            "optimizer": self.optimizer.state_dict(),
-            "rng": torch.get_rng_state(),
+    def _stage(self) -> dict[str, Any]:
+        """What holds from this step on; in JSON's types, since it is compared with a stored one."""
+        stage = {
+            "from_step": self.step,
+            "recipe": asdict(self.recipe),
+            "data": self.corpus.describe(),
         }
-        partial = path.with_suffix(".partial")
-        try:
-            torch.save(state, partial)
-            partial.replace(path)
-        except (OSError, RuntimeError) as error:
-            partial.unlink(missing_ok=True)
-            raise InputError(
-                str(path),
-                expected="to write a checkpoint",
-                found=str(error),
-                remedy="Free space or choose another --out; the previous checkpoint is intact.",
-            ) from error
+        return dict(json.loads(json.dumps(stage)))
+
+    def start_from(self, path: Path) -> None:
+        """Take the exported weights of another run (``init`` of the card).
+
+        Raises:
+            InputError: as `sqcodec.checkpoint.load_checkpoint`.
+        """
+        model, card = load_checkpoint(path, self.config)
+        for target in (self.model, self.average):
+            if target is not None:
+                target.load_state_dict(model.state_dict())
+        self.init = {"file": path.resolve().name, "sha256": tensors_sha256(model), "card": card}
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint in one step."""
+        state = {key: getattr(self, key) for key in COUNTERS}
+        state["config"] = self.config.name
+        state["model"] = self.model.state_dict()
+        state["average"] = self.average.state_dict() if self.average else None
+        state["optimizer"] = self.optimizer.state_dict()
+        state["rng"] = torch.get_rng_state()
+        write_state(path, state)
 
     def resume(self, path: Path) -> None:
         """Continue from a checkpoint of the same config.
 
+        A changed recipe or corpus is logged and opens a new stage of the run.
+
         Raises:
             InputError: missing, unreadable, or of another config.
         """
-        if not path.is_file():
-            raise InputError(str(path), expected="a checkpoint", found="no such file")
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except Exception as error:
-            raise InputError(
-                str(path), expected="a checkpoint", found=f"{type(error).__name__}: {error}"
-            ) from error
+        tensors = {"config", "model", "average", "optimizer", "rng"}
+        state = read_state(path, tensors | set(COUNTERS))
         if state["config"] != self.config.name:
             raise InputError(
                 str(path), expected=f"config {self.config.name}", found=str(state["config"])
             )
-        self.model.load_state_dict(state["model"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"] or state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["rng"].cpu())
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.skipped, self.best = state["skipped"], state["best"]
+        try:
+            self.model.load_state_dict(state["model"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"] or state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            expected = f"the tensors of {self.config.name}"
+            raise InputError(str(path), expected=expected, found=str(error)) from error
+        for group in self.optimizer.param_groups:
+            group["betas"] = self.recipe.betas
+        torch.set_rng_state(state["rng"])
+        for key in COUNTERS:
+            setattr(self, key, state[key])
+        self._open_stage()
+
+    def _open_stage(self) -> None:
+        self.stages, lines = open_stage(self.stages, self._stage())
+        for line in lines:
+            logger.info("from step %d: %s", self.step, line)
+        if any(line.startswith(VALIDATED_BY) for line in lines) and math.isfinite(self.best):
+            logger.info("validation is on other crops: the best SNR so far does not count")
+            self.best = -math.inf
 
     def export(self, path: Path, measured: dict[str, Any]) -> None:
         """Write the weights (fp16 safetensors) with their training card beside them."""
+        measures = {k: v for k, v in measured.items() if k.startswith("val_")}
         card = {
             **self.describe(),
             "step": self.step,
-            "audio_hours_heard": round(
-                self.step
-                * self.recipe.batch_size
-                * self.sampler.length
-                / self.config.sample_rate
-                / 3600,
-                2,
-            ),
+            "audio_hours_heard": round(self.audio_seconds / 3600, 2),
             "training_seconds": round(self.seconds),
             "perceptual": "none",
             "adversarial": "none",
-            "validation": {k: v for k, v in measured.items() if k.startswith("val_")},
+            "validation": measures if self.validation else "none",
         }
-        save_checkpoint(self.average or self.model, path, card, half=True)
-        _write_json(path.with_suffix(".json"), card)
+        save_checkpoint(self.average or self.model, path, finite(card), half=True)
+        write_json(path.with_suffix(".json"), card)
 
     def _update_average(self) -> None:
         if self.average is None:
@@ -285,9 +298,3 @@ class Trainer:
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(value, 1.0 - decay)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -53,11 +54,34 @@ class Recipe:
     bf16: bool = False
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("max_steps", "batch_size", "windows"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"recipe, {name}", expected="at least 1", found=str(value))
+        weights = self.domains.values()
+        if self.domains and not (all(w >= 0 for w in weights) and any(w > 0 for w in weights)):
+            raise InputError(
+                "recipe, domains",
+                expected="weights of 0 or more, one above",
+                found=f"{self.domains}",
+            )
+
+    def lr_at(self, step: int) -> float:
+        """Learning rate of the step: linear warm-up, constant, cosine at the end."""
+        if step < self.warmup_steps:
+            return self.lr * (step + 1) / self.warmup_steps
+        decay_steps = max(1, int(self.max_steps * self.decay_share))
+        position = (step - (self.max_steps - decay_steps)) / decay_steps
+        if position <= 0.0:
+            return self.lr
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, position)))
+        return self.lr_end + (self.lr - self.lr_end) * cosine
+
     def override(self, settings: list[str]) -> Recipe:
         """Apply ``key=value`` overrides.
 
         Raises:
-            InputError: an unknown key, or a value of the wrong type.
+            InputError: an unknown key, or a value of the wrong type or out of range.
         """
         known = {f.name: getattr(self, f.name) for f in fields(self)}
         changes: dict[str, Any] = {}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from data_files import put, tone
 
+from sqbench import audio
 from sqbench.data import open_source
 from sqbench.data.check import check
 from sqbench.data.slt import OFFICIAL_SETS
@@ -66,6 +67,26 @@ def test_every_sort_of_bad_file_is_told_apart(root: Path) -> None:
     }
     assert entry.files == 6
     assert not entry.complete
+
+
+@pytest.mark.parametrize("error", [ValueError, MemoryError, RuntimeError, OSError])
+def test_whatever_one_clip_raises_is_its_own_problem(
+    error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "a.wav")
+    put(tmp_path / "b.wav")
+    read = audio.read
+
+    def broken(source: Path, *, name: str) -> object:
+        if name == "a.wav":
+            raise error("no luck")
+        return read(source, name=name)
+
+    monkeypatch.setattr(audio, "read", broken)
+    (entry,) = check(tmp_path, domain="speech").sets
+    (problem,) = entry.problems
+    assert (entry.files, problem.id, problem.kind) == (2, "a.wav", "unreadable")
+    assert "no luck" in problem.detail
 
 
 def test_unknown_set_does_not_hide_the_others(root: Path) -> None:

@@ -31,6 +31,7 @@ def test_official_layout(tmp_path: Path) -> None:
         put(tmp_path / "samples" / name)
     put(tmp_path / "samples/voxceleb1/deeper/c.wav")
     put(tmp_path / "samples/voxceleb1/UPPER.WAV")
+    (tmp_path / "samples/voxceleb1/._b.wav").write_bytes(b"left by an archiver")
     (tmp_path / "samples/voxceleb1/notes.txt").write_text("no audio")
     put(tmp_path / "LibriSpeech/test-clean/1/2/1-2-0000.flac")
     source = SLTSource(tmp_path)

@@ -82,7 +82,9 @@ def test_pairs_are_by_id_and_need_both_values(tmp_path: Path) -> None:
 def test_different_audio_is_no_pair(tmp_path: Path) -> None:
     theirs = [r for r in make.full(B) if r["utterance"] != "esc50/00"]
     theirs += [make.score(B, "esc50/00", m, 99.0, audio="other") for m in ("sdr", "mel")]
-    found = compare.build(build(tmp_path, make.full(A) + theirs), "codec-a", "codec-b")
+    make.write(tmp_path, make.run([A]), make.full(A))
+    make.write(tmp_path, make.run([B], clips=make.selection(theirs)), theirs)
+    found = compare.build(store.load(tmp_path), "codec-a", "codec-b")
     assert of(found, "audio_sdr").paired.n == 3
     assert of(found, "audio_sdr").paired.difference == 0.0
     assert any("audio of 1 utterances differs" in note for note in found.notes)

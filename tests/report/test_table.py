@@ -201,9 +201,11 @@ def test_one_section_per_source_and_protocol(tmp_path: Path) -> None:
 
 
 def test_different_audio_under_one_id_is_noted(tmp_path: Path) -> None:
-    records = make.full(A) + [r for r in make.full(B) if r["utterance"] != "esc50/00"]
+    records = [r for r in make.full(B) if r["utterance"] != "esc50/00"]
     records += [make.score(B, "esc50/00", m, 1.0, audio="other") for m in ("sdr", "mel")]
-    built = table.build(build(tmp_path, records, A, B))
+    make.write(tmp_path, make.run([A]), make.full(A))
+    make.write(tmp_path, make.run([B], clips=make.selection(records)), records)
+    built = table.build(store.load(tmp_path))
     assert "The audio of 1 utterances differs between rows (esc50/00)" in notes(built)
     same = table.build(build(tmp_path / "same", make.full(A) + make.full(B), A, B))
     assert "differs" not in notes(same)
@@ -217,12 +219,24 @@ def test_rows_over_different_utterances_are_noted(tmp_path: Path) -> None:
 
 
 def test_a_limited_run_is_noted(tmp_path: Path) -> None:
-    content = make.run([A], n=2)
-    content["source"]["total"] = 200
-    make.write(tmp_path, content, make.full(A, n=2))
+    make.write(tmp_path, make.run([A], n=2, total=200), make.full(A, n=2))
     assert "\n6 of 200 utterances" in notes(table.build(store.load(tmp_path)))
     make.write(tmp_path, make.run([B], n=4), make.full(B, n=4))
     assert "codec-a: 6 of 200 utterances" in notes(table.build(store.load(tmp_path)))
+
+
+def test_several_places_of_one_name_are_noted(tmp_path: Path) -> None:
+    make.write(tmp_path, make.run([A, B], location="/x/mini"), make.full(A) + make.full(B))
+    make.write(tmp_path, make.run([A], location="/y/mini"), [])
+    both = notes(table.build(store.load(tmp_path)))
+    assert "shown is that of the newest run: /y/mini (codec-a); /x/mini (codec-b)." in both
+    make.write(tmp_path, make.run([B], location="/y/mini"), [])
+    one = notes(table.build(store.load(tmp_path)))
+    assert "mini in several places; shown is that of the newest run: /y/mini, not /x/mini." in one
+
+
+def test_one_place_is_not_noted(tmp_path: Path) -> None:
+    assert "several places" not in notes(table.build(build(tmp_path, make.full(A))))
 
 
 def test_metric_versions_that_differ_are_noted(tmp_path: Path) -> None:
@@ -247,8 +261,7 @@ def test_official_datasets_are_told_from_others(tmp_path: Path) -> None:
         record = make.score(A, f"{dataset}/0", "sdr", 1.0)
         record["category"] = category
         records.append(record)
-    content = make.run([A], metrics=["sdr"])
-    content["source"]["expected"] = {}
+    content = make.run([A], metrics=["sdr"], clips=make.selection(records))
     make.write(tmp_path / "official", content, records)
     assert "Not the official" not in notes(table.build(store.load(tmp_path / "official")))
 

@@ -34,7 +34,7 @@ def test_macro_mean_weighs_datasets_not_files(tmp_path: Path) -> None:
     records = [make.score(A, f"librispeech/{i}", "sdr", 10.0) for i in range(9)]
     records += [make.score(A, "quesst/0", "sdr", 0.0)]
     records += [make.score(A, "esc50/0", "sdr", -3.0)]
-    row = only_row(build(tmp_path, records, n=0, metrics=["sdr"]))
+    row = only_row(build(tmp_path, records, clips=make.selection(records), metrics=["sdr"]))
     assert row.cells["sdr"].value == 5.0
     assert row.cells["audio_sdr"].value == -3.0
     assert row.complete
@@ -85,10 +85,10 @@ def test_two_folders_merge_to_the_whole(tmp_path: Path) -> None:
 
 def test_missing_undefined_and_failed_lower_the_count_not_the_mean(tmp_path: Path) -> None:
     records = [
-        make.score(A, "librispeech/0", "pesq", 3.0),
-        make.score(A, "librispeech/1", "pesq", None, status="undefined", reason="no utterances"),
-        make.score(A, "librispeech/2", "pesq", None, status="failed", reason="worker died"),
-        make.score(A, "quesst/0", "pesq", 1.0),
+        make.score(A, "librispeech/00", "pesq", 3.0),
+        make.score(A, "librispeech/01", "pesq", None, status="undefined", reason="no utterances"),
+        make.score(A, "librispeech/02", "pesq", None, status="failed", reason="worker died"),
+        make.score(A, "quesst/00", "pesq", 1.0),
     ]
     row = only_row(build(tmp_path, records, n=4, metrics=["pesq"]))
     cell = row.cells["pesq"]
@@ -102,14 +102,16 @@ def test_missing_undefined_and_failed_lower_the_count_not_the_mean(tmp_path: Pat
     }
 
 
-def test_expected_is_the_most_that_a_run_names(tmp_path: Path) -> None:
+def test_expected_is_what_the_selection_has(tmp_path: Path) -> None:
     make.write(tmp_path, make.run([A], n=2), make.full(A, n=2))
     assert only_row(store.load(tmp_path)).complete
     make.write(tmp_path, make.run([A], n=5), make.full(A, n=3))
     row = only_row(store.load(tmp_path))
     assert (row.cells["sdr"].scored, row.cells["sdr"].expected) == (6, 10)
-    make.write(tmp_path, make.run([A], n=1), [])
+    make.write(tmp_path, make.run([A], n=1, total=15), [])
     assert only_row(store.load(tmp_path)).cells["sdr"].expected == 10
+    make.write(tmp_path, make.run([A], n=1), [])
+    assert only_row(store.load(tmp_path)).cells["sdr"].expected == 2
 
 
 def test_another_codec_or_source_does_not_raise_what_is_expected(tmp_path: Path) -> None:
@@ -122,10 +124,7 @@ def test_another_codec_or_source_does_not_raise_what_is_expected(tmp_path: Path)
 def test_a_dataset_of_two_categories_is_expected_once(tmp_path: Path) -> None:
     records = [make.score(A, f"librispeech/{i}", "sdr", float(i)) for i in range(4)]
     records[3]["category"] = "audio"
-    content = make.run([A], metrics=["sdr"])
-    content["source"]["expected"] = {"librispeech": {"category": "speech", "utterances": 4}}
-    make.write(tmp_path, content, records)
-    row = only_row(store.load(tmp_path))
+    row = only_row(build(tmp_path, records, clips=make.selection(records), metrics=["sdr"]))
     assert row.complete
     assert (row.cells["sdr"].value, row.cells["audio_sdr"].value) == (1.0, 3.0)
 
@@ -227,7 +226,8 @@ def test_the_newest_version_of_a_metric_counts(tmp_path: Path) -> None:
 def test_changed_audio_counts_once_with_the_newer_value(tmp_path: Path) -> None:
     make.write(tmp_path, make.run([A], n=2), make.full(A, n=2))
     changed = [make.score(A, "esc50/00", m, 1.0, audio="other") for m in ("sdr", "mel")]
-    make.write(tmp_path, make.run([A], n=2), changed)
+    clips = make.selection([*make.full(A, n=2), *changed])
+    make.write(tmp_path, make.run([A], clips=clips), changed)
     cell = only_row(store.load(tmp_path)).cells["audio_sdr"]
     assert cell.scored == 2
     assert cell.sets[0].values[0] == 1.0
@@ -235,16 +235,17 @@ def test_changed_audio_counts_once_with_the_newer_value(tmp_path: Path) -> None:
 
 def test_measured_bitrate_is_bits_over_seconds(tmp_path: Path) -> None:
     records = [
-        make.coding(A, "librispeech/0", bits=1000.0, seconds=1.0),
-        make.coding(A, "librispeech/1", bits=5000.0, seconds=3.0),
-        make.coding(A, "librispeech/2", bits=None, seconds=None, status="failed", reason="x"),
+        make.coding(A, "librispeech/00", bits=1000.0, seconds=1.0),
+        make.coding(A, "librispeech/01", bits=5000.0, seconds=3.0),
+        make.coding(A, "gone/00", bits=9000.0, seconds=1.0),
+        make.coding(A, "librispeech/02", bits=None, seconds=None, status="failed", reason="x"),
     ]
     assert only_row(build(tmp_path, records)).measured_bps == 1500.0
 
 
 def test_a_codec_that_failed_throughout_has_a_row(tmp_path: Path) -> None:
     make.write(tmp_path, make.run([A, B], n=1), make.full(A, n=1))
-    failed = [make.coding(B, "librispeech/0", bits=None, status="failed", reason="no weights")]
+    failed = [make.coding(B, "librispeech/00", bits=None, status="failed", reason="no weights")]
     make.write(tmp_path, make.run([B], n=1), failed)
     _, row = aggregate.rows(store.load(tmp_path))
     assert (row.codec, row.cells["sdr"].scored, row.cells["sdr"].expected) == ("codec-b", 0, 2)

@@ -54,6 +54,33 @@ def test_one_run_folder_loads_alone(tmp_path: Path, list_of_paths: bool) -> None
     assert len(store.load([tmp_path, first]).runs) == 2
 
 
+def test_runs_are_found_at_any_depth_but_not_among_clips(tmp_path: Path) -> None:
+    deep = make.write(tmp_path / "a" / "b", make.run([A]), records(1))
+    inner = make.write(deep, make.run([A]), [make.score(A, "quesst/0", "sdr", 1.0)])
+    for hidden in (deep / "audio", tmp_path / ".trash"):
+        make.write(hidden, make.run([A]), [make.score(A, "esc50/0", "sdr", 1.0)])
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    loaded = store.load(tmp_path)
+    assert {run["run_id"] for run in loaded.runs} == {deep.name, inner.name}
+    assert len(loaded.records) == 2
+    assert loaded.problems == []
+
+
+def test_a_folder_called_audio_may_hold_runs(tmp_path: Path) -> None:
+    make.write(tmp_path / "audio", make.run([A]), records(1))
+    assert len(store.load(tmp_path).runs) == 1
+
+
+def test_a_run_and_its_copy_are_one_run(tmp_path: Path) -> None:
+    path = make.write(tmp_path / "one", make.run([A]), records(2))
+    copy = tmp_path / "two" / path.name
+    copy.mkdir(parents=True)
+    for name in ("run.json", "records.jsonl"):
+        (copy / name).write_bytes((path / name).read_bytes())
+    loaded = store.load(tmp_path)
+    assert (len(loaded.runs), len(loaded.records)) == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [(KeyboardInterrupt(), "interrupted"), (RuntimeError("broken"), "failed")],
@@ -111,8 +138,8 @@ def test_torn_last_line_is_skipped_and_named(tmp_path: Path) -> None:
         ('{"schema": 99}', "schema 99, this version reads up to 1"),
         ('{"schema": 1, "key": "k"}', "fields missing"),
         ({"value": float("nan")}, "NaN is not a value"),
-        ({"status": "fine"}, "unknown status 'fine'"),
-        ({"value": "1.0"}, "is not a number"),
+        ({"status": "fine"}, 'status "fine", expected failed or identical or ok or undefined'),
+        ({"value": "1.0"}, 'value "1.0", expected a number or null'),
     ],
     ids=["cut", "list", "binary", "newer", "partial", "nan", "status", "text"],
 )
@@ -189,7 +216,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error, store.RunWriter(out, make.run([A])):
         pass
     assert str(out) in str(error.value)
+    assert f"{tmp_path / 'file'} is a file" in str(error.value)
     assert "--out" in str(error.value)
+    assert "disk space" not in str(error.value)
 
 
 def test_a_full_disk_is_an_input_error_and_leaves_whole_lines(

@@ -6,14 +6,15 @@ import pytest
 import torch
 from sqcodec_reference import Reference, boundary_distance, reference, test_audio
 
-from sqcodec.checkpoint import PARTS
 from sqcodec.config import list_configs, load_config
 from sqcodec.model import SQCodecModel
 from sqcodec.model.engine import Engine
+from sqcodec.official import PARTS
 
 AUDIO_TOLERANCE = 2e-5
 FEATURE_TOLERANCE = 1e-5
-BOUNDARY = 1e-5
+BOUNDARY = 5e-5
+"""In levels. Rounding noise of the tokens (1e-6 of their size), through the scaled projection."""
 
 TABLE_5 = {  # parameters, in millions
     "0k75bps": 15.18,
@@ -38,7 +39,7 @@ def deviations(ref: Reference, audio: torch.Tensor) -> dict[str, float]:
     """Largest differences of network and engine, after checking the codes."""
     want = ref.run(audio)
     codes = want["codes"]
-    assert len(codes.unique()) >= 50
+    assert len(torch.unique(codes)) >= 50
     model = load(ref)
     engine = Engine(model)
     padded = model.pad(audio)

@@ -10,9 +10,9 @@ import audio_fixtures
 import numpy as np
 import pytest
 import torch
+from train_fixtures import TINY
 
 from sqcodec.checkpoint import load_checkpoint
-from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.train import loop
 from sqcodec.train.__main__ import main
@@ -20,23 +20,6 @@ from sqcodec.train.corpus import Corpus, Sampler, level
 from sqcodec.train.loop import CHECKPOINT, Trainer
 from sqcodec.train.losses import SCALES, MultiScaleSTFT, snr_db
 from sqcodec.train.recipe import Recipe
-
-TINY = SQCodecConfig(
-    name="tiny",
-    sample_rate=16000,
-    feature_dim=256,
-    encoder_rates=(8, 5),
-    encoder_dims=(8, 16, 24),
-    encoder_depths=(1, 1, 1),
-    decoder_rates=(8, 5),
-    decoder_dims=(24, 16, 8),
-    decoder_depths=(1, 1),
-    transformer_depth=1,
-    compress_depth=0,
-    window=40,
-    compress_rate=1,
-    levels=(7, 7, 7, 7, 7, 7),
-)
 
 
 @pytest.fixture
@@ -220,12 +203,12 @@ def test_a_checkpoint_that_cannot_be_read(
         _trainer(root, tmp_path / "out").resume(path)
 
 
-def test_learning_rate_warms_up_stays_and_decays(root: Path, tmp_path: Path) -> None:
-    trainer = _trainer(root, tmp_path / "out", max_steps=100, warmup_steps=10, lr=1e-3, lr_end=0.0)
-    assert trainer.lr(0) == pytest.approx(1e-4)
-    assert trainer.lr(10) == trainer.lr(69) == 1e-3
-    assert trainer.lr(85) == pytest.approx(0.5e-3)
-    assert trainer.lr(100) == pytest.approx(0.0)
+def test_learning_rate_warms_up_stays_and_decays() -> None:
+    recipe = Recipe(max_steps=100, warmup_steps=10, lr=1e-3, lr_end=0.0)
+    assert recipe.lr_at(0) == pytest.approx(1e-4)
+    assert recipe.lr_at(10) == recipe.lr_at(69) == 1e-3
+    assert recipe.lr_at(85) == pytest.approx(0.5e-3)
+    assert recipe.lr_at(100) == pytest.approx(0.0)
 
 
 def test_command_line_trains_exports_and_resumes(
@@ -254,11 +237,60 @@ def test_command_line_trains_exports_and_resumes(
         (["--config", "7k"], "6k"),
         (["--set", "domains=opera:1"], "opera"),
         (["--resume"], "no such file"),
+        (["--device", "cuda:99"], "device 'cuda:99'"),
+        (["--device", "abacus"], "device 'abacus'"),
+        (["--set", "batch_size=0"], "at least 1"),
+        (["--set", "domains=speech:0"], "weights of 0 or more"),
+        (["--init", "nowhere.safetensors"], "nowhere.safetensors"),
     ],
-    ids=["unknown key", "bad value", "unknown config", "unknown domain", "nothing to resume"],
+    ids=[
+        "unknown key",
+        "bad value",
+        "unknown config",
+        "unknown domain",
+        "nothing to resume",
+        "no GPU",
+        "unknown device",
+        "empty batch",
+        "no weight",
+        "no weights to start from",
+    ],
 )
 def test_command_line_errors(
     extra: list[str], words: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--data", str(root), "--out", str(tmp_path / "run"), *extra]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_out_that_is_a_file(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run").write_text("mine")
+    assert main(["--data", str(root), "--out", str(tmp_path / "run")]) == 1
+    assert "expected a folder to write to; found a file" in capsys.readouterr().err
+
+
+def test_a_run_is_not_overwritten(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(b"days of work")
+    assert main(["--data", str(root), "--out", str(tmp_path)]) == 1
+    assert "--resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--data, --out"),
+        (["--data", "x", "--out", "y", "--every", "0"], "--every: expected a whole number"),
+        (["--data", "x", "--out", "y", "--threads", "some"], "found 'some'"),
+        (["--data", "x", "--out", "y", "--resume", "--init", "z"], "not allowed with"),
+    ],
+    ids=["nothing given", "zero", "no number", "resume and init"],
+)
+def test_wrong_usage_exits_with_1(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 1
     assert words in capsys.readouterr().err

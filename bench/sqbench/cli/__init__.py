@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -56,8 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"sqbench {options.command}: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; what was scored is kept, the same command goes on", file=sys.stderr)
-        return 130
+        kept = "; what was scored is kept, the same command goes on"
+        print(f"interrupted{kept if options.command == 'run' else ''}", file=sys.stderr, flush=True)
+        # A codec at work in its thread would keep the interpreter from ending.
+        os._exit(130)
     except BrokenPipeError:  # the reader of our output has gone, `| head` for one
         sys.stderr.close()
-        return 0
+        return 141  # what a shell reports of a program that SIGPIPE ended

@@ -78,6 +78,11 @@ def add_workers(parse: argparse.ArgumentParser) -> None:
     )
 
 
+def names(text: str) -> list[str]:
+    """A comma-separated list."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def handle(options: argparse.Namespace) -> int:
     """Run; 0 all scored, 2 some missing."""
     from sqbench.api import Options, run
@@ -91,7 +96,7 @@ def handle(options: argparse.Namespace) -> int:
             options.out,
             Options(
                 suite=options.suite,
-                metrics=options.metrics.split(",") if options.metrics else None,
+                metrics=names(options.metrics) if options.metrics is not None else None,
                 protocol=options.protocol,
                 weights=options.weights,
                 limit=options.limit,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqbench.cli.run import add_protocol, add_workers
+from sqbench.cli.run import add_protocol, add_workers, names
 
 if TYPE_CHECKING:
     from sqbench.scoring import Score
@@ -37,10 +37,10 @@ def handle(options: argparse.Namespace) -> int:
     from sqbench.metrics import registry
     from sqbench.scoring import score_folders
 
-    names = [name.strip() for name in options.metrics.split(",")]
-    columns = [metric.name for metric in registry.resolve_all(names)]
+    wanted = names(options.metrics)
+    columns = [metric.name for metric in registry.resolve_all(wanted)]
     scores = score_folders(
-        options.ref, options.est, names, protocol=options.protocol, workers=options.workers
+        options.ref, options.est, wanted, protocol=options.protocol, workers=options.workers
     )
     missing = 0
     collected: list[Score] = []

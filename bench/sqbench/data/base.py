@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from sqcodec.errors import InputError
 
-from ..audio import EXTENSIONS
+from .files import pair_key, printable
 
 CATEGORIES = ("speech", "audio")
 DOMAINS = ("speech", "music", "general")
@@ -94,7 +94,7 @@ def checked_id(text: str, what: str) -> str:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise InputError(
-            f"{what}: {text.encode('utf-8', 'backslashreplace').decode()}",
+            f"{what}: {printable(text)}",
             expected="a name in UTF-8",
             found="bytes that are not",
             remedy="Rename it.",
@@ -111,19 +111,18 @@ def checked_id(text: str, what: str) -> str:
 
 
 def refuse_equal_stems(ids: Iterable[str], where: str) -> None:
-    """Refuse two clips that differ in their extension only.
+    """Refuse two clips that differ in their extension, or in the Unicode form of the name, only.
 
     A reconstruction is paired with its reference by relative path, extensions aside, so
     ``a.wav`` beside ``a.flac`` has no unambiguous pair.
     """
     seen: dict[str, str] = {}
     for name in ids:
-        path = PurePosixPath(name)
-        stem = str(path.with_suffix("")) if path.suffix.lower() in EXTENSIONS else name
+        stem = pair_key(name)
         if stem in seen:
             raise InputError(
                 where,
-                expected="one file a name, extensions aside",
+                expected="one file a name, extensions and Unicode form aside",
                 found=f"both {seen[stem]} and {name}",
                 remedy="Remove or rename one of them.",
             )

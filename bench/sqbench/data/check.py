@@ -156,8 +156,10 @@ class _Tally:
             samples, rate = audio.read(
                 clip.content() if clip.path is None else clip.path, name=clip.id
             )
-        except (InputError, OSError) as error:
-            self.problems.append(FileProblem(id=clip.id, kind=_kind(error), detail=str(error)))
+        except Exception as error:  # bytes may come from anywhere, and the other clips still count
+            told = isinstance(error, InputError | OSError)
+            detail = str(error) if told else f"{clip.id}: {type(error).__name__}: {error}"
+            self.problems.append(FileProblem(id=clip.id, kind=_kind(error), detail=detail))
             return
         self.seconds.append(samples.shape[0] / rate)
         self.rates[rate] += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,28 +9,7 @@ from sqcodec.errors import InputError
 
 from ..audio import EXTENSIONS
 from .base import Source, Utterance, category_of, checked_id, known_domain, refuse_equal_stems
-
-
-def audio_files(root: Path) -> list[str]:
-    """Relative paths (``/`` separators) of the audio files below a folder, sorted.
-
-    Links to folders are followed once; hidden files and folders are left out.
-    """
-    found, visited = [], set[str]()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        relative = Path(folder).relative_to(root)
-        found += [
-            (relative / name).as_posix()
-            for name in files
-            if name.lower().endswith(EXTENSIONS) and not name.startswith(".")
-        ]
-    return sorted(found)
+from .files import audio_files
 
 
 class FolderSource(Source):

@@ -61,9 +61,9 @@ def set_folders(root: Path) -> list[Path]:
 
 
 def sample_names(folder: Path) -> list[str]:
-    """The names of a set's WAV and FLAC files, in code-point order."""
+    """The names of a set's WAV and FLAC files, in code-point order; hidden ones are left out."""
     names = (entry.name for entry in folder.iterdir() if entry.is_file())
-    return sorted(name for name in names if name.endswith(SAMPLE_SUFFIXES))
+    return sorted(n for n in names if n.endswith(SAMPLE_SUFFIXES) and not n.startswith("."))
 
 
 class SLTSource(Source):

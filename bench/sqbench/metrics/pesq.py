@@ -13,6 +13,7 @@ second.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -100,7 +101,9 @@ def _inside(reference: Samples, estimate: Samples) -> float:
 
 def _apart(reference: Samples, estimate: Samples) -> float:
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD.format(rate=TOLD_RATE)],
+        # -P: a pesq.py in the working folder must not become the engine.
+        [sys.executable, "-P", "-c", _CHILD.format(rate=TOLD_RATE)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         input=np.stack([reference, estimate]).tobytes(),
         capture_output=True,
         check=False,

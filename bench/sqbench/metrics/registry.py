@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqbench.metrics.base import Metric
 from sqbench_codecs.registry import Registry, resolve
@@ -72,7 +72,7 @@ def _builtin() -> Iterable[MetricEntry]:
 
 def _adopt(found: object, name: str, origin: dict[str, str]) -> MetricEntry:
     if isinstance(found, MetricEntry):
-        return found
+        return replace(found, origin={**origin, **found.origin})
     if not (inspect.isclass(found) and issubclass(found, Metric)):
         raise InputError(
             f"metric {name!r}",

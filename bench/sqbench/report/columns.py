@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sqbench.results.row import Row
-from sqcodec.errors import InputError
 
 Direction = Literal["higher", "lower"]
 
@@ -84,7 +83,4 @@ def direction_of(metric: str) -> Direction | None:
             return column.direction
     from sqbench.metrics import registry
 
-    try:
-        return registry.get(metric).direction
-    except InputError:
-        return None
+    return registry.get(metric).direction if metric in registry.names() else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sqbench.report.columns import Column, columns_for
-from sqbench.report.notes import FEW, few_utterances
+from sqbench.report.notes import FEW, few_utterances, locations
 from sqbench.results.aggregate import rows as aggregate_rows
 from sqbench.results.row import Cell, Row
 from sqbench.results.statistics import N_BOOT, Paired, Values, macro_mean, paired
@@ -186,6 +186,7 @@ def _notes(
     left_out = [f"{m.column.title} {m.left_out}" for m in metrics if m.left_out]
     if left_out:
         notes.append(f"Utterances left out (no value, or identical): {', '.join(left_out)}.")
+    notes += locations([a, b])
     if changed:
         notes.append(f"The audio of {changed} utterances differs between the two: left out.")
     for metric in metrics:

@@ -76,6 +76,7 @@ def _traced(row: Row) -> dict[str, Any]:
         "weights": row.weights,
         "description": dict(row.description),
         "complete": row.complete,
+        "location": row.location,
         "selected": row.selected,
         "total": row.total,
         "metric_versions": dict(row.versions),

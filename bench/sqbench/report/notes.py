@@ -72,6 +72,7 @@ def of_section(
         if small:
             yield f"{few_utterances(small)}."
         yield from _some(intervals, "more intervals with a remark")
+    yield from locations(rows)
     yield from _coverage(rows)
     yield from _versions(rows)
     yield from _conflicts(rows)
@@ -143,10 +144,28 @@ def _dropped(rows: Sequence[Row]) -> Iterator[str]:
             yield f"‡ {row.label}: datasets dropped as the published scripts do: {parts}."
 
 
+def locations(rows: Sequence[Row]) -> Iterator[str]:
+    """Which of several places the values are of, where runs gave these one name."""
+    places: dict[str, list[str]] = {}
+    for row in rows:
+        places.setdefault(row.location, []).append(row.label)
+    others = sorted({place for row in rows for place in row.elsewhere} - places.keys())
+    if len(places) + len(others) > 1:
+        one = len(places) == 1
+        shown = "; ".join(
+            place if one else f"{place} ({', '.join(labels)})" for place, labels in places.items()
+        )
+        hidden = f", not {', '.join(others)}" if others else ""
+        yield (
+            f"Runs found {rows[0].source} in several places; shown is that of the newest run: "
+            f"{shown}{hidden}."
+        )
+
+
 def _coverage(rows: Sequence[Row]) -> Iterator[str]:
     limited: dict[tuple[int, int], list[str]] = {}
     for row in rows:
-        if row.selected is not None and row.total is not None and row.selected < row.total:
+        if row.selected < row.total:
             limited.setdefault((row.selected, row.total), []).append(row.label)
     for (selected, total), labels in limited.items():
         who = "" if len(labels) == len(rows) else f"{', '.join(labels)}: "

@@ -9,7 +9,9 @@ The protocol's rules, all of them here:
 * what has no value has none: it lowers the count, never the mean. With ``failures="drop"`` a
   dataset that lacks one value of one metric leaves all the metrics of its category, which is what
   the published scripts do in silence; here the row says so, and with no dataset left there is no
-  value.
+  value;
+* only records of the utterances, and of the audio, that the selection in force has are counted,
+  in the dataset and category that it names (`sqbench.results.selection`).
 """
 
 from __future__ import annotations
@@ -24,10 +26,13 @@ import numpy as np
 
 from sqbench.results.record import Record
 from sqbench.results.row import SIGNAL_METRICS, Cell, Row, SetScore, column
+from sqbench.results.selection import Applies, InForce, in_force
 from sqbench.results.store import Store
 from sqcodec.errors import InputError
 
 Failures = Literal["mean", "drop"]
+Key = tuple[str, str, str]
+"""Source, protocol, codec id: what a row is of."""
 
 _MAY_BE_NEGATIVE = ("sdr",)
 """The published scripts read a negative dataset mean of these metrics only."""
@@ -46,63 +51,92 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
     """
     if failures not in ("mean", "drop"):
         raise InputError("failures", expected="mean or drop", found=repr(failures))
-    names: dict[str, str] = {}
+    if not store.records:
+        return []
     coding: dict[tuple[str, str], list[Record]] = {}
-    groups: dict[tuple[str, str, str], list[Record]] = {}
+    scores: dict[Key, list[Record]] = {}
     for record in store.records:
-        names[record["codec_id"]] = record["codec"]
         if record["kind"] == "coding":
             coding.setdefault((record["source"], record["codec_id"]), []).append(record)
         else:
             key = (record["source"], record["protocol"] or "", record["codec_id"])
-            groups.setdefault(key, []).append(record)
-    if store.records:  # a codec that failed throughout has a row too
-        for run in store.runs:
-            source = run.get("source", {}).get("name")
-            for codec in run.get("codecs", ()):
-                if source and "codec_id" in codec:
-                    names.setdefault(codec["codec_id"], codec["name"])
-                    groups.setdefault((source, run.get("protocol") or "", codec["codec_id"]), [])
+            scores.setdefault(key, []).append(record)
+    names: dict[str, str] = {}
+    runs: dict[Key, list[dict[str, Any]]] = {}
+    described: dict[tuple[str, str], dict[str, Any]] = {}
+    for run in store.runs:
+        if "source" not in run:
+            continue  # unusable; the store's problems say why
+        source = run["source"]["name"]
+        for codec in run["codecs"]:
+            identity = codec["codec_id"]
+            names[identity] = codec["name"]
+            runs.setdefault((source, run["protocol"], identity), []).append(run)
+            known = described.setdefault((source, identity), {})
+            known.update({k: v for k, v in codec.items() if v is not None or k not in known})
     labels = _labels(names)
-    result = [
-        _row(key, labels, records, coding.get((key[0], key[2]), []), store.runs, failures)
-        for key, records in groups.items()
-    ]
+    result = []
+    for key, of_key in runs.items():
+        source, _, identity = key
+        row = _row(
+            key,
+            labels[identity],
+            in_force(of_key),
+            scores.get(key, []),
+            coding.get((source, identity), []),
+            described[source, identity],
+        )
+        result.append(replace(row, cells=_drop(row.cells)) if failures == "drop" else row)
     order = {source: i for i, source in enumerate(dict.fromkeys(r.source for r in result))}
     return sorted(result, key=lambda row: (order[row.source], row.protocol))
 
 
 def _row(
-    key: tuple[str, str, str],
-    labels: Mapping[str, tuple[str, str]],
-    records: list[Record],
-    coding: list[Record],
-    all_runs: list[dict[str, Any]],
-    failures: Failures,
+    key: Key,
+    name: tuple[str, str],
+    selection: InForce,
+    all_scores: list[Record],
+    all_coding: list[Record],
+    description: Mapping[str, Any],
 ) -> Row:
     source, protocol, codec_id = key
-    runs = [run for run in all_runs if _describes(run, source, codec_id)]
-    under = [run for run in runs if run.get("protocol", protocol) == protocol]
-    chosen = current(records)
-    cells = _cells(chosen, under)
-    described = _description(runs, codec_id)
-    weights = [record["weights"] for record in (*coding, *records)]
+    coding = _selected(all_coding, selection)
+    of_selection = _selected(all_scores, selection)
+    applies = Applies(all_scores, selection.clips)
+    scores = current(r for r in of_selection if applies(r["metric"] or "", r["category"]))
+    weights = [record["weights"] for record in (*all_coding, *all_scores)]
     return Row(
         source=source,
         protocol=protocol,
-        codec=labels[codec_id][0],
+        codec=name[0],
         codec_id=codec_id,
-        label=labels[codec_id][1],
+        label=name[1],
         weights=weights[-1] if weights else "",
-        description=described,
+        description=description,
         measured_bps=_measured_bps(coding),
-        cells=_drop(cells) if failures == "drop" else cells,
-        reasons=_reasons(chosen, coding),
-        selected=_largest(run["source"].get("selected") for run in under),
-        total=_largest(run["source"].get("total") for run in under),
-        versions=_versions(records),
-        hashes={record["utterance"]: record["audio_sha256"] for record in chosen},
+        cells=_cells(scores, selection, applies),
+        reasons=_reasons(scores, coding),
+        selected=len(selection.clips),
+        total=selection.total,
+        versions=_versions(scores),
+        location=selection.location,
+        elsewhere=selection.elsewhere,
+        hashes={u: clip["sha256"] for u, clip in selection.clips.items() if clip["sha256"]},
+        records=tuple(scores),
     )
+
+
+def _selected(records: Iterable[Record], selection: InForce) -> list[Record]:
+    """The records of the selection's audio, filed as the selection says."""
+    found = []
+    for record in records:
+        clip = selection.clips.get(record["utterance"])
+        if clip is not None and clip["sha256"] == record["audio_sha256"]:
+            filed = record.copy()
+            filed["dataset"], filed["domain"] = clip["dataset"], clip["domain"]
+            filed["category"] = clip["category"]
+            found.append(filed)
+    return found
 
 
 def _labels(names: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -114,26 +148,6 @@ def _labels(names: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _describes(run: Mapping[str, Any], source: str, codec_id: str) -> bool:
-    return run.get("source", {}).get("name") == source and any(
-        codec.get("codec_id") == codec_id for codec in run.get("codecs", ())
-    )
-
-
-def _description(runs: Iterable[Mapping[str, Any]], codec_id: str) -> dict[str, Any]:
-    """What the runs say of a codec; the newest known value of each field."""
-    merged: dict[str, Any] = {}
-    for run in runs:
-        for codec in run["codecs"]:
-            if codec.get("codec_id") == codec_id:
-                merged.update({k: v for k, v in codec.items() if v is not None or k not in merged})
-    return merged
-
-
-def _largest(values: Iterable[int | None]) -> int | None:
-    return max((v for v in values if v is not None), default=None)
-
-
 def _versions(records: Iterable[Record]) -> dict[str, int]:
     newest: dict[str, int] = {}
     for record in records:
@@ -142,32 +156,27 @@ def _versions(records: Iterable[Record]) -> dict[str, int]:
     return newest
 
 
-def current(records: list[Record]) -> list[Record]:
-    """One record per utterance and metric: the newest of the metric's newest version.
-
-    Two records differ in key where the audio behind an id or the metric's version changed.
-    """
+def current(records: Iterable[Record]) -> list[Record]:
+    """One record per utterance and metric: the newest of the metric's newest version."""
+    records = list(records)
     newest = _versions(records)
-    found: dict[tuple[str, str, str], Record] = {}
+    found: dict[tuple[str, str], Record] = {}
     for record in records:
         metric = record["metric"] or ""
         if (record["metric_version"] or 0) == newest[metric]:
-            found[record["dataset"], record["utterance"], metric] = record
+            found[record["utterance"], metric] = record
     return list(found.values())
 
 
-def _cells(chosen: list[Record], runs: list[dict[str, Any]]) -> dict[str, Cell]:
+def _cells(scores: Iterable[Record], selection: InForce, applies: Applies) -> dict[str, Cell]:
     groups: dict[tuple[str, str, str], list[Record]] = {}
-    seen: dict[tuple[str, str], set[str]] = {}
-    for record in chosen:
-        category, dataset, metric = record["category"], record["dataset"], record["metric"] or ""
-        groups.setdefault((category, metric, dataset), []).append(record)
-        seen.setdefault((category, dataset), set()).add(record["utterance"])
-    expected = _expected(runs, seen)
+    for record in scores:
+        key = (record["category"], record["metric"] or "", record["dataset"])
+        groups.setdefault(key, []).append(record)
+    expected = Counter((clip["category"], clip["dataset"]) for clip in selection.clips.values())
     wanted = {(category, metric) for category, metric, _ in groups}
-    asked = {metric for run in runs for metric in run.get("metrics", {})}
-    for category, _ in expected:
-        wanted |= {(category, m) for m in SIGNAL_METRICS.get(category, ()) if m in asked}
+    for category in {category for category, _ in expected}:
+        wanted |= {(category, metric) for metric in selection.metrics if applies(metric, category)}
     cells = {}
     for category, metric in sorted(wanted, key=_protocol_order):
         sets = tuple(
@@ -186,30 +195,13 @@ def _protocol_order(item: tuple[str, str]) -> tuple[int, int, str]:
     return (0 if category == "speech" else 1, place, metric)
 
 
-def _expected(
-    runs: Iterable[Mapping[str, Any]], seen: Mapping[tuple[str, str], set[str]]
-) -> dict[tuple[str, str], int]:
-    """(category, dataset) to the number of utterances: the most that a run or the records name.
-
-    A run names one category a dataset; what the records show of another one (a manifest may mix
-    speech and music in a set) is not expected a second time.
-    """
-    counts = {key: len(utterances) for key, utterances in seen.items()}
-    for run in runs:
-        for dataset, entry in run["source"].get("expected", {}).items():
-            key = (entry["category"], dataset)
-            elsewhere = sum(len(u) for k, u in seen.items() if k[1] == dataset and k != key)
-            counts[key] = max(counts.get(key, 0), entry["utterances"] - elsewhere)
-    return counts
-
-
 def _set_score(
     dataset: str, category: str, metric: str, records: list[Record], expected: int
 ) -> SetScore:
     pairs = sorted(
         (r["utterance"], float(r["value"]))
         for r in records
-        if r["status"] == "ok" and r["value"] is not None and math.isfinite(r["value"])
+        if r["status"] == "ok" and r["value"] is not None
     )
     status = Counter(record["status"] for record in records)
     return SetScore(
@@ -270,7 +262,6 @@ def _reasons(
 
 def _measured_bps(records: Iterable[Record]) -> float | None:
     """Bits over seconds, of the clips that were coded."""
-    newest = {record["utterance"]: record for record in records}
-    done = [r for r in newest.values() if r["bits"] is not None and r["duration_s"]]
+    done = [r for r in records if r["bits"] is not None and r["duration_s"]]
     seconds = math.fsum(r["duration_s"] or 0.0 for r in done)
     return math.fsum(r["bits"] or 0.0 for r in done) / seconds if seconds > 0 else None

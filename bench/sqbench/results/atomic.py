@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from contextlib import suppress
@@ -48,9 +49,17 @@ def write_text(path: Path, text: str) -> None:
 
 def unwritable(path: Path, error: OSError) -> NoReturn:
     """Raise the `InputError` of a path that cannot be written to."""
+    found = error.strerror or type(error).__name__
+    remedy = "Name another folder with --out; finished work is kept."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = "Free disk space or name another folder with --out; finished work is kept."
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = "Allow writing there or name another folder with --out; finished work is kept."
+    elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        file = next((parent for parent in path.parents if parent.is_file()), None)
+        if file is not None:
+            found = f"{file} is a file"
+        remedy = "Move what is in the way or name another folder with --out."
     raise InputError(
-        str(path),
-        expected="room to write results",
-        found=error.strerror or type(error).__name__,
-        remedy="Free disk space or name another folder with --out; finished work is kept.",
+        str(path), expected="a place to write results", found=found, remedy=remedy
     ) from error

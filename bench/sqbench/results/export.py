@@ -32,7 +32,7 @@ from typing import Literal
 
 import numpy as np
 
-from sqbench.results.aggregate import Failures, current, rows
+from sqbench.results.aggregate import Failures, rows
 from sqbench.results.atomic import write_json, write_text
 from sqbench.results.record import Record
 from sqbench.results.row import SIGNAL_METRICS, Row, SetScore, column
@@ -117,7 +117,7 @@ def export(
             else "Name a codec and source that `sqbench table` shows.",
         )
     folder = Path(out)
-    return _slt(chosen, folder) if format == "slt" else _main(store, chosen, folder)
+    return _slt(chosen, folder) if format == "slt" else _main(chosen, folder)
 
 
 def _slt(chosen: Iterable[Row], out: Path) -> Exported:
@@ -184,17 +184,11 @@ def _plain(value: float) -> str:
     return np.format_float_positional(value, trim="0")
 
 
-def _main(store: Store, chosen: list[Row], out: Path) -> Exported:
-    by_row: dict[tuple[str, str, str], list[Record]] = {}
-    for record in store.records:
-        if record["kind"] == "score":
-            key = (record["source"], record["protocol"] or "", record["codec_id"])
-            by_row.setdefault(key, []).append(record)
+def _main(chosen: list[Row], out: Path) -> Exported:
     content, notes = {}, []
     for row in chosen:
-        records = current(by_row.get((row.source, row.protocol, row.codec_id), []))
         name = _main_name(row)
-        content[name], lacking = _main_means(records)
+        content[name], lacking = _main_means(row.records)
         notes += [f"{name}: {remark}" for remark in lacking]
         if "pesq-resampled" not in row.versions:
             notes.append(f"{name}: pesq is absent: run with --metrics pesq-resampled to have it")

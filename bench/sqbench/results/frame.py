@@ -47,6 +47,7 @@ class Results:
     def frame(self) -> pd.DataFrame:
         """One row per score record, with the columns of `Record` and ``run_id``.
 
+        All of them, of audio that has changed since too; `summary` counts what is in force.
         ``value`` is NaN where there is none; ``status`` and ``reason`` say why.
         """
         columns = ("bits", "duration_s", "encode_s", "decode_s")

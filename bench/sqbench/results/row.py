@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sqbench.results.record import Record
+
 SIGNAL_METRICS: Mapping[str, tuple[str, ...]] = {
     "speech": ("sdr", "mel", "stoi", "pesq"),
     "audio": ("sdr", "mel"),
@@ -110,8 +112,12 @@ class Row:
         measured_bps: bits produced over seconds coded; ``None`` without coding records.
         cells: by `column`.
         reasons: (metric, status, reason) to count, for all that is not ``ok``.
-        selected: how many utterances the run chose of the source, and ``total`` how many it has.
+        selected: how many utterances of the source count, and ``total`` how many it has.
         versions: metric name to the version that the values have.
+        location: where the source is that the values are of.
+        elsewhere: where runs found others of its name; their values are not in the row.
+        hashes: utterance to the hash of its audio, of those that could be read.
+        records: the score records that the cells are made of.
     """
 
     source: str
@@ -124,15 +130,18 @@ class Row:
     measured_bps: float | None
     cells: Mapping[str, Cell]
     reasons: Mapping[tuple[str, str, str], int]
-    selected: int | None
-    total: int | None
+    selected: int
+    total: int
     versions: Mapping[str, int]
+    location: str
+    elsewhere: tuple[str, ...]
     hashes: Mapping[str, str] = field(repr=False)
+    records: tuple[Record, ...] = field(repr=False)
 
     def number(self, name: str) -> float | None:
         """A number of the codec's description (``bitrate_bps``, ``macs_g``), if it is known."""
         value = self.description.get(name)
-        return value if isinstance(value, (int, float)) else None
+        return value if type(value) in (int, float) else None
 
     @property
     def complete(self) -> bool:

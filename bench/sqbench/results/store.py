@@ -17,14 +17,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, cast, get_args
+from typing import Any, Self
 
+from sqbench.results import parse
 from sqbench.results.atomic import unwritable, write_json
 from sqbench.results.record import SCHEMA, Record, Status
 from sqcodec.errors import InputError
 
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
+AUDIO_FOLDER = "audio"
 DONE: frozenset[Status] = frozenset({"ok", "identical", "undefined"})
 """Statuses that computing again would not change; ``failed`` is retried."""
 
@@ -144,7 +146,8 @@ class Store:
 
     Attributes:
         records: one per key, oldest run first; of records with one key the newest run's is kept.
-        runs: the content of each ``run.json``, oldest first.
+        runs: the content of each ``run.json``, oldest first; of one that cannot be used, only
+            ``schema``, ``run_id`` and ``status``.
         problems: what could not be read, with file and line.
         origins: record key to ``run_id``.
     """
@@ -169,8 +172,8 @@ def load(out: Path | str | Sequence[Path | str]) -> Store:
     """Load and merge results.
 
     Args:
-        out: a results folder, one run's folder, or several of either. A folder that does not
-            exist holds no results.
+        out: a results folder, with runs at any depth, one run's folder, or several of either. A
+            folder that does not exist holds no results.
 
     Returns:
         The store; lines that cannot be read are left out and listed in its ``problems``.
@@ -182,54 +185,70 @@ def load(out: Path | str | Sequence[Path | str]) -> Store:
     store = Store()
     folders: dict[Path, Path] = {}
     for path in map(Path, paths):
-        for folder in _run_folders(path):
+        for folder in _run_folders(path, store.problems):
             folders.setdefault(folder.resolve(), folder)
     runs = [(_read_run(folder, store.problems), folder) for folder in folders.values()]
-    runs.sort(key=lambda item: (str(item[0].get("started", "")), str(item[0]["run_id"])))
+    runs.sort(key=lambda item: (item[0].get("started", ""), item[0]["run_id"]))
+    by_id: dict[str, dict[str, Any]] = {}
     merged: dict[str, Record] = {}
     for run, folder in runs:
-        store.runs.append(run)
+        by_id.pop(run["run_id"], None)  # a run and its copy are one run
+        by_id[run["run_id"]] = run
         for record in _read_records(folder / RECORDS_FILE, store.problems):
             merged.pop(record["key"], None)  # so that the order is the order of the newest
             merged[record["key"]] = record
-            store.origins[record["key"]] = str(run["run_id"])
+            store.origins[record["key"]] = run["run_id"]
+    store.runs = list(by_id.values())
     store.records = list(merged.values())
     return store
 
 
-def _run_folders(path: Path) -> Iterator[Path]:
-    """``path`` itself if it is a run, else the runs in it."""
+def _run_folders(path: Path, problems: list[str]) -> Iterator[Path]:
+    """The runs at ``path`` and below it, sorted.
+
+    Clips that a run saved are not searched, nor are hidden folders.
+    """
     if path.is_file():
         raise InputError(
             str(path), expected="a results folder", found="a file", remedy="Name its folder."
         )
-    if _is_run(path):
-        yield path
-    elif path.is_dir():
-        yield from sorted(child for child in path.iterdir() if _is_run(child))
 
+    def unreadable(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            problems.append(f"{error.filename}: cannot be read ({error.strerror})")
 
-def _is_run(path: Path) -> bool:
-    return (path / RECORDS_FILE).is_file() or (path / RUN_FILE).is_file()
+    entered: set[Path] = set()
+    for name, below, files in os.walk(path, followlinks=True, onerror=unreadable):
+        folder = Path(name)
+        if (real := folder.resolve()) in entered:  # a link upwards
+            below.clear()
+            continue
+        entered.add(real)
+        is_run = RECORDS_FILE in files or RUN_FILE in files
+        if is_run:
+            yield folder
+        below[:] = sorted(
+            child
+            for child in below
+            if not child.startswith(".") and not (is_run and child == AUDIO_FOLDER)
+        )
 
 
 def _read_run(folder: Path, problems: list[str]) -> dict[str, Any]:
     """``run.json``, or what the folder's name tells if it cannot be used."""
     path = folder / RUN_FILE
     try:
-        run = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
-        if not isinstance(run, dict):
-            raise ValueError("not an object")
-        if not isinstance(run.get("schema"), int) or run["schema"] > SCHEMA:
-            raise ValueError(_schema_problem(run.get("schema")))
+        run = parse.run(path.read_bytes())
     except FileNotFoundError:
-        problems.append(f"{path}: missing; expected counts of this run are not known")
-    except (OSError, ValueError) as error:
+        problems.append(f"{path}: missing, so what this run selected is not known")
+    except OSError as error:
+        problems.append(f"{path}: cannot be read ({error.strerror})")
+    except ValueError as error:
         problems.append(f"{path}: cannot be used ({error})")
     else:
-        run.setdefault("run_id", folder.name)
+        run.setdefault("run_id", folder.resolve().name)
         return run
-    return {"schema": SCHEMA, "run_id": folder.name, "status": "unknown"}
+    return {"schema": SCHEMA, "run_id": folder.resolve().name, "status": "unknown"}
 
 
 def _read_records(path: Path, problems: list[str]) -> Iterator[Record]:
@@ -241,39 +260,12 @@ def _read_records(path: Path, problems: list[str]) -> Iterator[Record]:
                 if not line.strip():
                     continue
                 try:
-                    yield _parse(line)
+                    yield parse.record(line)
                 except ValueError as error:
                     what = str(error) if line.endswith(b"\n") else "incomplete last line"
                     problems.append(f"{path}:{number}: skipped: {what}")
     except OSError as error:
         problems.append(f"{path}: cannot be read ({error.strerror})")
-
-
-def _parse(line: bytes) -> Record:
-    try:
-        record = json.loads(line, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON ({error.msg} at column {error.colno})") from None
-    if not isinstance(record, dict):
-        raise ValueError("not an object")
-    schema = record.get("schema")
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise ValueError(_schema_problem(schema))
-    if missing := Record.__required_keys__ - record.keys():
-        raise ValueError(f"fields missing: {', '.join(sorted(missing))}")
-    if record["status"] not in get_args(Status):
-        raise ValueError(f"unknown status {record['status']!r}")
-    if not isinstance(record["value"], (int, float, type(None))):
-        raise ValueError(f"value {record['value']!r} is not a number")
-    return cast(Record, record)
-
-
-def _schema_problem(schema: object) -> str:
-    return f"schema {schema!r}, this version reads up to {SCHEMA}: update sqbench"
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a value")
 
 
 def _line(record: Record) -> str:

@@ -7,7 +7,7 @@ import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,10 +23,13 @@ from sqbench.runner.forms import Form
 from sqbench.runner.measure import ArrayTask, measure_all
 from sqbench.runner.plan import Job, Selection, key_of, missing
 from sqbench.runner.pool import Executor
-from sqbench.runner.reconstruct import Lost, Reconstruction, reconstruct
+from sqbench.runner.reconstruct import Coded, Lost, Reconstruction, reconstruct
 from sqbench_codecs import Codec
 from sqbench_codecs.catalogue import CODECS
 from sqcodec.errors import InputError
+
+BATCH_BYTES = 1 << 26
+"""Encoded bytes that a codec is handed at once: half an hour of 16-bit audio at 16 kHz."""
 
 
 class Monitor(Protocol):
@@ -108,39 +111,48 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
     known = {record["key"]: record["status"] for record in store.records}
     writer: RunWriter | None = None
     described: list[dict[str, Any]] = []
+    seen: set[str] = set()
     with _Late() as late:
         for name in plan.codecs:
             _seed(plan.seed)
             try:
                 codec = _load(name, plan)
-            except InputError as error:
+                description = codec.describe()
+                identity = codec_id(description)
+            except Exception as error:  # a codec may be anybody's code
                 label = name if isinstance(name, str) else name.spec.name
-                outcome.unloaded[label] = str(error)
-                monitor.note(f"{label}: {error}")
+                outcome.unloaded[label] = _why(error)
+                monitor.note(f"{label}: {_why(error)}")
                 continue
-            description = codec.describe()
-            identity = codec_id(description)
+            if identity in seen:
+                continue  # asked for twice, by name and by alias for one
+            seen.add(identity)
             if codec.weights.source != "none":
                 monitor.note(f"{codec.spec.name}: {codec.weights.label} ({codec.weights.detail})")
+            described.append({**description, "codec_id": identity, **_count(codec, monitor)})
+            if writer is None:
+                writer = late.enter(RunWriter(plan.out, _describe(plan, described)))
+            else:
+                writer.update(codecs=described)
             jobs = missing(
                 identity, plan.selection, plan.protocol, store.done_keys, force=plan.force
             )
             monitor.start(codec.spec.name, len(jobs), len(plan.selection.items))
+            done = len(plan.selection.items) - len(jobs)
+            if plan.save_audio and done:
+                monitor.note(
+                    f"{codec.spec.name}: audio of {done} utterances that are done already is not "
+                    "made again; --force does"
+                )
             outcome.kept += sum(len(item.metrics) for item in plan.selection.items)
             outcome.kept -= sum(len(job.metrics) for job in jobs)
             computed: dict[str, Status] = {}
-            if jobs:
-                described.append({**description, "codec_id": identity, **count(codec)})
-                if writer is None:
-                    writer = late.enter(RunWriter(plan.out, _describe(plan, described)))
-                else:
-                    writer.update(codecs=described)
-                for records in _records(codec, identity, jobs, plan, executor, writer.path):
-                    writer.append(records)
-                    scores = [record for record in records if record["kind"] == "score"]
-                    outcome.computed += len(scores)
-                    computed.update((record["key"], record["status"]) for record in scores)
-                    monitor.scored(codec.spec.name, records)
+            for records in _records(codec, identity, jobs, plan, executor, writer.path):
+                writer.append(records)
+                scores = [record for record in records if record["kind"] == "score"]
+                outcome.computed += len(scores)
+                computed.update((record["key"], record["status"]) for record in scores)
+                monitor.scored(codec.spec.name, records)
             outcome.failed += _count_failed(identity, plan, known | computed)
             del codec
             gc.collect()
@@ -180,6 +192,19 @@ def _load(name: str | Codec, plan: Plan) -> Codec:
     return CODECS.get(name).load(weights=plan.weights, device=plan.device)
 
 
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+
+
+def _count(codec: Codec, monitor: Monitor) -> dict[str, float | None]:
+    """Operations and parameters; a network that cannot be counted has none, and is still scored."""
+    try:
+        return count(codec)
+    except Exception as error:  # a network may be anybody's code
+        monitor.note(f"{codec.spec.name}: operations not counted: {_why(error)}")
+        return {"macs_g": None, "params_m": None}
+
+
 def _describe(plan: Plan, codecs: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
@@ -204,13 +229,13 @@ def _records(
     codec: Codec, identity: str, jobs: Sequence[Job], plan: Plan, executor: Executor, run: Path
 ) -> Iterator[list[Record]]:
     """Records of each job, as they are measured."""
-    sent: list[tuple[Job, Reconstruction]] = []
+    sent: dict[int, tuple[Job, Coded]] = {}
     lost: list[list[Record]] = []
     form = Form(codec, identity, plan.selection.source.name, plan.protocol)
 
     def tasks() -> Iterator[ArrayTask]:
-        for start in range(0, len(jobs), plan.batch_size):
-            batch = jobs[start : start + plan.batch_size]
+        number = 0
+        for batch in _batches(jobs, plan.batch_size):
             readable = [job for job in batch if job.item.problem is None]
             lost.extend(
                 form.lost(job, job.item.problem) for job in batch if job.item.problem is not None
@@ -222,7 +247,9 @@ def _records(
                     continue
                 if plan.save_audio:
                     _save(run, codec, outcome)
-                sent.append((job, outcome))
+                # Not the arrays: they go to a worker and are not needed here again.
+                sent[number] = (job, outcome.coded)
+                number += 1
                 yield ArrayTask(
                     reference=outcome.reference,
                     reference_rate=outcome.reference_rate,
@@ -235,23 +262,28 @@ def _records(
     for index, measured in measure_all(executor, tasks()):
         while lost:
             yield lost.pop()
-        job, reconstruction = sent[index]
-        sent[index] = (job, _without_audio(reconstruction))
-        yield form.done(job, reconstruction, measured)
+        yield form.done(*sent.pop(index), measured)
     while lost:
         yield lost.pop()
 
 
-def _without_audio(reconstruction: Reconstruction) -> Reconstruction:
-    """Frees the arrays of what is done: a run may have more audio than memory."""
-    return replace(
-        reconstruction, reference=reconstruction.reference[:0], estimate=reconstruction.estimate[:0]
-    )
+def _batches(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:
+    """Up to ``size`` jobs, fewer where they are large: a batch is in memory as a whole."""
+    batch: list[Job] = []
+    for job in jobs:
+        if batch and (len(batch) == size or sum(j.item.bytes for j in [*batch, job]) > BATCH_BYTES):
+            yield batch
+            batch = []
+        batch.append(job)
+    if batch:
+        yield batch
 
 
 def _save(run: Path, codec: Codec, outcome: Reconstruction) -> None:
-    name = Path(outcome.utterance.id).with_suffix(".wav")
-    path = run / "audio" / codec.spec.name / name
+    name = outcome.utterance.id
+    for extension in audio.EXTENSIONS:
+        name = name.removesuffix(extension)
+    path = run / "audio" / codec.spec.name / f"{name}.wav"
     audio.write(path, outcome.estimate, outcome.estimate_rate)
 
 

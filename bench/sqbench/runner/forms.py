@@ -8,7 +8,7 @@ from sqbench.data.base import Utterance
 from sqbench.metrics.base import Metric
 from sqbench.results.record import SCHEMA, Record, Status, coding_key
 from sqbench.runner.plan import Item, Job, key_of
-from sqbench.runner.reconstruct import Reconstruction
+from sqbench.runner.reconstruct import Coded
 from sqbench.scoring import Measurement
 from sqbench_codecs import Codec
 
@@ -27,9 +27,7 @@ class Form:
         self.codec, self.identity = codec, identity
         self.source, self.protocol = source, protocol
 
-    def done(
-        self, job: Job, outcome: Reconstruction, measured: Sequence[Measurement]
-    ) -> list[Record]:
+    def done(self, job: Job, outcome: Coded, measured: Sequence[Measurement]) -> list[Record]:
         """Records of a coded utterance."""
         records = []
         if job.coding:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqbench.data.base import Source, Utterance
@@ -17,12 +19,14 @@ class Item:
     """An utterance of a run: with its hash, and the metrics that its category calls for.
 
     ``problem`` says why it has no hash (it cannot be read); it fails without being coded.
+    ``bytes`` is the size of the encoded clip.
     """
 
     utterance: Utterance
     audio_sha256: str
     metrics: tuple[Metric, ...]
     problem: str | None = None
+    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Selection:
 
     def describe(self) -> dict[str, Any]:
         """JSON-able, for the run record."""
+        location = self.source.location
         expected: dict[str, dict[str, Any]] = {}
         for item in self.items:
             clip = item.utterance
@@ -49,10 +54,18 @@ class Selection:
             )
             entry["utterances"] += 1
         return {
-            "name": self.source.name,
-            "location": self.source.location,
             **self.source.describe(),
+            "location": str(Path(location).resolve()) if Path(location).exists() else location,
             "sha256": self.sha256,
+            "selection": {
+                item.utterance.id: {
+                    "sha256": item.audio_sha256,
+                    "dataset": item.utterance.dataset,
+                    "category": item.utterance.category,
+                    "domain": item.utterance.domain,
+                }
+                for item in self.items
+            },
             "expected": expected,
             "total": self.total,
             "selected": len(self.items),
@@ -77,7 +90,8 @@ def select(source: Source, metrics: Sequence[Metric], limit: int | None = None) 
 def _item(utterance: Utterance, metrics: Sequence[Metric]) -> Item:
     wanted = tuple(metric for metric in metrics if utterance.category in metric.categories)
     try:
-        return Item(utterance, utterance.sha256(), wanted)
+        content = utterance.content()
+        return Item(utterance, hashlib.sha256(content).hexdigest(), wanted, bytes=len(content))
     except OSError as error:
         where = utterance.path or utterance.id
         return Item(utterance, "", wanted, f"{where}: cannot be read ({error.strerror or error})")

@@ -46,6 +46,10 @@ WORKER_ENVIRONMENT = {
 }
 
 
+_PATIENCE_S = 5.0
+"""How long an interrupted run waits for the codec that is at work."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """What is left of an item that gave no result.
@@ -162,10 +166,12 @@ class _Worker:
         ours, theirs = socket.socketpair()
         environment = {**os.environ, **WORKER_ENVIRONMENT}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sqbench.runner.worker", str(theirs.fileno())],
+            # -P: a random.py in the working folder must not become the worker's `random`.
+            [sys.executable, "-P", "-m", "sqbench.runner.worker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=environment,
             stdin=subprocess.DEVNULL,
+            stdout=2,  # what a metric prints must not get into our output
             # Ctrl-C is the parent's business: it ends the workers itself, after saving.
             start_new_session=True,
         )
@@ -174,14 +180,12 @@ class _Worker:
         self.index = -1
         self.started = 0.0
         self.alive = True
-        self._send_failed = False
         self._write(("path", list(sys.path)))
 
     def _write(self, message: object) -> None:
-        try:
+        # Should it fail, receive() finds the line closed and says how the worker died.
+        with suppress(ConnectionError):
             self.connection.send(message)
-        except (BrokenPipeError, ConnectionError):
-            self._send_failed = True  # receive() finds the line closed and says how it died
 
     def send(self, index: int, function: Callable[[Any], Any], item: object) -> None:
         self.index, self.started = index, time.monotonic()
@@ -243,7 +247,7 @@ class _Feeder:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(timeout=60.0)
+        self._thread.join(timeout=_PATIENCE_S)
         self.signal.close()
         self._sender.close()
 

@@ -20,14 +20,29 @@ from sqcodec.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
+class Coded:
+    """What coding an utterance took.
+
+    Attributes:
+        duration_s: seconds of audio.
+        bits: that the codes carry, padding included.
+        encode_s, decode_s: seconds spent, shared evenly where several were coded together.
+    """
+
+    duration_s: float
+    bits: float
+    encode_s: float
+    decode_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reconstruction:
     """An utterance that went through a codec.
 
     Attributes:
         reference: its first channel ``[T]`` at ``reference_rate``.
         estimate: what came out ``[T']`` at ``estimate_rate``, the codec's rate.
-        bits: that the codes carry, padding included.
-        encode_s, decode_s: seconds spent, shared evenly where several were coded together.
+        coded: what it took.
     """
 
     utterance: Utterance
@@ -35,13 +50,7 @@ class Reconstruction:
     reference_rate: int
     estimate: NDArray[np.float32]
     estimate_rate: int
-    bits: float
-    encode_s: float
-    decode_s: float
-
-    @property
-    def duration_s(self) -> float:
-        return len(self.reference) / self.reference_rate
+    coded: Coded
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,9 @@ def _load(codec: Codec, utterance: Utterance) -> _Loaded | Lost:
         reference = audio.first_channel(samples)
         input_rate = codec.spec.sample_rate or rate
         at_rate = audio.resample(reference, rate, input_rate).astype(np.float32)
-    except (InputError, OSError, MemoryError) as error:
-        return Lost(utterance, str(error) or type(error).__name__)
+    except Exception as error:
+        known = isinstance(error, InputError | OSError)
+        return Lost(utterance, str(error) if known else f"{type(error).__name__}: {error}")
     return _Loaded(utterance, reference, rate, at_rate, input_rate)
 
 
@@ -121,9 +131,12 @@ def _code(codec: Codec, items: Sequence[_Loaded]) -> Iterator[Reconstruction]:
             reference_rate=item.rate,
             estimate=np.asarray(estimate, np.float32),
             estimate_rate=item.input_rate,
-            bits=num_bits(item_codes, codec.spec.codebook_sizes),
-            encode_s=(middle - start) / len(items),
-            decode_s=(end - middle) / len(items),
+            coded=Coded(
+                duration_s=len(item.reference) / item.rate,
+                bits=num_bits(item_codes, codec.spec.codebook_sizes),
+                encode_s=(middle - start) / len(items),
+                decode_s=(end - middle) / len(items),
+            ),
         )
 
 
@@ -132,6 +145,10 @@ def _check(
 ) -> None:
     """A codec that breaks its contract must not get a score."""
     sizes = codec.spec.codebook_sizes
+    if not np.issubdtype(codes.dtype, np.integer):
+        raise InputError(
+            f"codec {codec.spec.name}: codes", expected="integers", found=str(codes.dtype)
+        )
     if codes.ndim != 2 or codes.shape[0] != len(sizes):
         raise InputError(
             f"codec {codec.spec.name}: codes",
@@ -145,9 +162,9 @@ def _check(
                 expected=f"0 to {size - 1}",
                 found=f"{book.min()} to {book.max()}",
             )
-    if estimate.shape != item.input.shape:
+    if estimate.shape != item.input.shape or not np.issubdtype(estimate.dtype, np.floating):
         raise InputError(
             f"codec {codec.spec.name}: decoded audio",
-            expected=f"shape {list(item.input.shape)}",
-            found=f"{list(estimate.shape)}",
+            expected=f"floating point of shape {list(item.input.shape)}",
+            found=f"{estimate.dtype} of shape {list(estimate.shape)}",
         )
