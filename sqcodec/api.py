@@ -13,6 +13,7 @@ from torch import Tensor
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
+from sqcodec.model.compiled import CompiledEngine
 from sqcodec.model.engine import Engine
 from sqcodec.weights import WeightsInfo, load_weights
 
@@ -34,13 +35,18 @@ class SQCodec:
     """
 
     def __init__(
-        self, model: SQCodecModel, weights: WeightsInfo, *, device: str | torch.device = "cpu"
+        self,
+        model: SQCodecModel,
+        weights: WeightsInfo,
+        *,
+        device: str | torch.device = "cpu",
+        compile: bool = False,
     ) -> None:
         self.model = model.to(device).eval()
         self.weights = weights
         self.device = torch.device(device)
         with torch.no_grad():
-            self._engine = Engine(self.model)
+            self._engine = CompiledEngine(self.model) if compile else Engine(self.model)
 
     @classmethod
     def from_pretrained(
@@ -50,6 +56,7 @@ class SQCodec:
         *,
         device: str | torch.device = "cpu",
         revision: str | None = None,
+        compile: bool = False,
         notify: Callable[[str], None] | None = None,
     ) -> SQCodec:
         """Load a setting, such as ``6kbps`` (or ``6k``, ``sqcodec-6k``), or a path.
@@ -61,13 +68,14 @@ class SQCodec:
                 or of a folder with the five published files.
             device: torch device.
             revision: branch, tag or commit of the official repository.
+            compile: run whole clips through torch.compile, of any length that fits into memory.
             notify: gets one line that says which weights were taken; by default it is logged.
 
         Raises:
             InputError: unknown setting, or weights that are missing, damaged or of another one.
         """
         model, info = load_weights(name, weights, revision=revision, notify=notify)
-        return cls(model, info, device=device)
+        return cls(model, info, device=device, compile=compile)
 
     @property
     def config(self) -> SQCodecConfig:

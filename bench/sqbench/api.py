@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqbench.data.base import Source
@@ -13,9 +12,11 @@ from sqbench.data.resolve import open_source
 from sqbench.metrics.protocol import DEFAULT, check
 from sqbench.results import store as stores
 from sqbench.results.frame import Results
-from sqbench.runner.execute import Monitor, Outcome, Plan, Quiet, execute
+from sqbench.runner.execute import execute
+from sqbench.runner.monitor import Monitor, Quiet
 from sqbench.runner.plan import select
 from sqbench.runner.pool import ProcessPool
+from sqbench.runner.request import Options, Outcome, Plan
 from sqbench.suites import metrics_of
 from sqbench_codecs import CODECS, Codec
 from sqcodec.errors import InputError
@@ -90,24 +91,6 @@ def _evaluated(
     return Results.load(out)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How a run is done; see `evaluate` for what each means."""
-
-    suite: str = "signal"
-    metrics: Sequence[str] | None = None
-    protocol: str = DEFAULT
-    weights: str = "auto"
-    limit: int | None = None
-    workers: int = 2
-    device: str = "cpu"
-    batch_size: int = 8
-    seed: int = 0
-    force: bool = False
-    save_audio: bool = False
-    command: str = ""
-
-
 def run(
     codecs: Sequence[str | Codec],
     source: Source,
@@ -135,21 +118,6 @@ def run(
     selection = select(source, list(wanted.values()), options.limit)
     if not selection.items:
         raise InputError(f"data {source.location}", expected="at least one clip", found="none")
-    plan = Plan(
-        codecs=codecs,
-        selection=selection,
-        metrics=list(wanted.values()),
-        references={metric.name: name for name, metric in wanted.items()},
-        suite=options.suite,
-        protocol=options.protocol,
-        out=out,
-        weights=options.weights,
-        device=options.device,
-        batch_size=options.batch_size,
-        seed=options.seed,
-        force=options.force,
-        save_audio=options.save_audio,
-        command=options.command,
-    )
+    plan = Plan(codecs=codecs, selection=selection, metrics=wanted, out=out, options=options)
     with ProcessPool(options.workers, prefetch=options.workers) as pool:
         return execute(plan, stores.load(out), pool, monitor or Quiet())

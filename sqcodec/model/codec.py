@@ -13,6 +13,7 @@ from sqcodec.model.encoder import Encoder
 from sqcodec.model.fsq import FSQ
 from sqcodec.model.transformer import TokenDecoder, TokenEncoder
 
+
 @dataclass(frozen=True, kw_only=True)
 class Stages:
     """What flows between the parts, for one padded batch.

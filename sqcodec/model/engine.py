@@ -27,7 +27,7 @@ WHOLE_SAMPLES = 1 << 19
 """Clips of up to this many samples (33 s at 16 kHz) are one segment."""
 SEGMENT_SAMPLES = 1 << 18
 """Longer ones have segments of about this many samples."""
-KEEP_BYTES = 3 << 29
+KEEP_BYTES = 1 << 30
 """How much of the decoder's intermediate signals may be kept instead of computed again."""
 
 _MIN_SEGMENT_FRAMES = 64  # more than any layer sees to one side

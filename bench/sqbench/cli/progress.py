@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from sqbench.results.record import Record
-from sqbench.runner.execute import Outcome
+from sqbench.runner.request import Outcome
 
 _REASONS_SHOWN = 50
 
@@ -41,7 +41,7 @@ class _Missing:
 
 
 class Progress:
-    """A `sqbench.runner.execute.Monitor` that draws on stderr.
+    """A `sqbench.runner.monitor.Monitor` that draws on stderr.
 
     Off a terminal it prints a line per codec instead of bars.
     """

@@ -85,9 +85,10 @@ def names(text: str) -> list[str]:
 
 def handle(options: argparse.Namespace) -> int:
     """Run; 0 all scored, 2 some missing."""
-    from sqbench.api import Options, run
+    from sqbench.api import run
     from sqbench.cli.progress import Progress
     from sqbench.data.resolve import open_source
+    from sqbench.runner.request import Options
 
     with Progress() as progress:
         outcome = run(

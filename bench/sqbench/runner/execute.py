@@ -5,100 +5,31 @@ from __future__ import annotations
 import gc
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from sqbench import audio
 from sqbench.complexity import count
-from sqbench.metrics.base import Metric
 from sqbench.results.provenance import environment
 from sqbench.results.record import SCHEMA, Record, Status, codec_id
 from sqbench.results.store import RunWriter, Store
 from sqbench.runner.forms import Form
 from sqbench.runner.measure import ArrayTask, measure_all
-from sqbench.runner.plan import Job, Selection, key_of, missing
+from sqbench.runner.monitor import Monitor
+from sqbench.runner.plan import Job, key_of, missing
 from sqbench.runner.pool import Executor
 from sqbench.runner.reconstruct import Coded, Lost, Reconstruction, reconstruct
+from sqbench.runner.request import Outcome, Plan
 from sqbench_codecs import Codec
 from sqbench_codecs.catalogue import CODECS
 from sqcodec.errors import InputError
 
 BATCH_BYTES = 1 << 26
 """Encoded bytes that a codec is handed at once: half an hour of 16-bit audio at 16 kHz."""
-
-
-class Monitor(Protocol):
-    """Told what happens, as it happens."""
-
-    def note(self, text: str) -> None:
-        """Something a user should know."""
-
-    def start(self, codec: str, todo: int, total: int) -> None:
-        """A codec begins: ``todo`` of ``total`` utterances have something missing."""
-
-    def scored(self, codec: str, records: Sequence[Record]) -> None:
-        """An utterance is done; these are its records."""
-
-
-class Quiet:
-    """A monitor that says nothing."""
-
-    def note(self, text: str) -> None: ...
-    def start(self, codec: str, todo: int, total: int) -> None: ...
-    def scored(self, codec: str, records: Sequence[Record]) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a run is asked to do.
-
-    Attributes:
-        codecs: names, or codecs that are loaded already.
-        selection: the utterances.
-        metrics: what to measure.
-        references: by metric name, how a worker asks the registry for it (``file.py:Class``).
-        weights: ``auto``, ``official``, ``bundled`` or a path, for codecs given by name.
-        batch_size: utterances that a codec is handed at once; values do not depend on it.
-        force: compute again what is there.
-        save_audio: write every decoded clip beside the records.
-    """
-
-    codecs: Sequence[str | Codec]
-    selection: Selection
-    metrics: Sequence[Metric]
-    references: Mapping[str, str]
-    suite: str
-    protocol: str
-    out: Path
-    weights: str = "auto"
-    device: str = "cpu"
-    batch_size: int = 8
-    seed: int = 0
-    force: bool = False
-    save_audio: bool = False
-    command: str = ""
-
-
-@dataclass
-class Outcome:
-    """What a run did.
-
-    Attributes:
-        computed: score records written.
-        kept: score records that were there already.
-        failed: records without a score (failed or undefined), among those of this run's plan.
-        unloaded: codecs that could not be loaded, with the reason.
-    """
-
-    computed: int = 0
-    kept: int = 0
-    failed: int = 0
-    unloaded: dict[str, str] = field(default_factory=dict)
 
 
 def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> Outcome:
@@ -114,7 +45,7 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
     seen: set[str] = set()
     with _Late() as late:
         for name in plan.codecs:
-            _seed(plan.seed)
+            _seed(plan.options.seed)
             try:
                 codec = _load(name, plan)
                 description = codec.describe()
@@ -135,11 +66,15 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
             else:
                 writer.update(codecs=described)
             jobs = missing(
-                identity, plan.selection, plan.protocol, store.done_keys, force=plan.force
+                identity,
+                plan.selection,
+                plan.options.protocol,
+                store.done_keys,
+                force=plan.options.force,
             )
             monitor.start(codec.spec.name, len(jobs), len(plan.selection.items))
             done = len(plan.selection.items) - len(jobs)
-            if plan.save_audio and done:
+            if plan.options.save_audio and done:
                 monitor.note(
                     f"{codec.spec.name}: audio of {done} utterances that are done already is not "
                     "made again; --force does"
@@ -189,7 +124,7 @@ def _seed(seed: int) -> None:
 def _load(name: str | Codec, plan: Plan) -> Codec:
     if isinstance(name, Codec):
         return name
-    return CODECS.get(name).load(weights=plan.weights, device=plan.device)
+    return CODECS.get(name).load(weights=plan.options.weights, device=plan.options.device)
 
 
 def _why(error: Exception) -> str:
@@ -208,16 +143,16 @@ def _count(codec: Codec, monitor: Monitor) -> dict[str, float | None]:
 def _describe(plan: Plan, codecs: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "command": plan.command,
-        "seed": plan.seed,
-        "suite": plan.suite,
-        "protocol": plan.protocol,
-        "metrics": {metric.name: metric.version for metric in plan.metrics},
+        "command": plan.options.command,
+        "seed": plan.options.seed,
+        "suite": plan.options.suite,
+        "protocol": plan.options.protocol,
+        "metrics": {metric.name: metric.version for metric in plan.metrics.values()},
         "codecs": codecs,
         "source": plan.selection.describe(),
         "settings": {
-            "device": plan.device,
-            "batch_size": plan.batch_size,
+            "device": plan.options.device,
+            "batch_size": plan.options.batch_size,
             "resampler": audio.RESAMPLER,
             "channels": "first",
         },
@@ -231,11 +166,12 @@ def _records(
     """Records of each job, as they are measured."""
     sent: dict[int, tuple[Job, Coded]] = {}
     lost: list[list[Record]] = []
-    form = Form(codec, identity, plan.selection.source.name, plan.protocol)
+    references = plan.references
+    form = Form(codec, identity, plan.selection.source.name, plan.options.protocol)
 
     def tasks() -> Iterator[ArrayTask]:
         number = 0
-        for batch in _batches(jobs, plan.batch_size):
+        for batch in _batches(jobs, plan.options.batch_size):
             readable = [job for job in batch if job.item.problem is None]
             lost.extend(
                 form.lost(job, job.item.problem) for job in batch if job.item.problem is not None
@@ -245,7 +181,7 @@ def _records(
                 if isinstance(outcome, Lost):
                     lost.append(form.lost(job, outcome.reason))
                     continue
-                if plan.save_audio:
+                if plan.options.save_audio:
                     _save(run, codec, outcome)
                 # Not the arrays: they go to a worker and are not needed here again.
                 sent[number] = (job, outcome.coded)
@@ -255,8 +191,8 @@ def _records(
                     reference_rate=outcome.reference_rate,
                     estimate=outcome.estimate,
                     estimate_rate=outcome.estimate_rate,
-                    metrics=tuple(plan.references[metric.name] for metric in job.metrics),
-                    protocol=plan.protocol,
+                    metrics=tuple(references[metric.name] for metric in job.metrics),
+                    protocol=plan.options.protocol,
                 )
 
     for index, measured in measure_all(executor, tasks()):
@@ -291,7 +227,7 @@ def _count_failed(identity: str, plan: Plan, statuses: dict[str, Status]) -> int
     """Scores of the plan that are not there, whichever run tried."""
     source = plan.selection.source.name
     return sum(
-        statuses.get(key_of(identity, source, item, metric, plan.protocol))
+        statuses.get(key_of(identity, source, item, metric, plan.options.protocol))
         not in ("ok", "identical")
         for item in plan.selection.items
         for metric in item.metrics

@@ -1,0 +1,29 @@
+"""Who is told of a run's progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqbench.results.record import Record
+
+
+class Monitor(Protocol):
+    """Told what happens, as it happens."""
+
+    def note(self, text: str) -> None:
+        """Something a user should know."""
+
+    def start(self, codec: str, todo: int, total: int) -> None:
+        """A codec begins: ``todo`` of ``total`` utterances have something missing."""
+
+    def scored(self, codec: str, records: Sequence[Record]) -> None:
+        """An utterance is done; these are its records."""
+
+
+class Quiet:
+    """A monitor that says nothing."""
+
+    def note(self, text: str) -> None: ...
+    def start(self, codec: str, todo: int, total: int) -> None: ...
+    def scored(self, codec: str, records: Sequence[Record]) -> None: ...
