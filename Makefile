@@ -38,7 +38,7 @@ types: $(READY)
 
 # Speed against the peers, on this machine, in this run; differences in output beside the times.
 bench: $(READY)
-	$(BIN)/python benchmarks/network.py --hour
+	$(BIN)/python benchmarks/network.py
 	$(BIN)/python benchmarks/metrics.py
 
 # The embedded data set, made again (needs flite and espeak-ng).

@@ -44,6 +44,8 @@ def clip(seconds: float, sample_rate: int) -> Tensor:
         from sqbench import audio
 
         parts.append(torch.from_numpy(audio.first_channel(audio.read(path)[0])).float())
+        if sum(map(len, parts)) >= length:
+            break
     if parts:
         speech = torch.cat(parts)
         return speech.repeat(-(-length // len(speech)))[None, :length].contiguous()

@@ -30,7 +30,7 @@ class SQCodec:
     do not depend on its neighbours to the last bit.
 
     Attributes:
-        model: the network behind it. Later changes of its parameters have no effect here.
+        model: the network behind it. To change its parameters, make a new `SQCodec` from it.
         weights: where the weights are from, and their hash.
     """
 

@@ -7,6 +7,9 @@ convolutions run several times faster than on ``[B, C, T]``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import torch
@@ -18,6 +21,19 @@ _Layer = TypeVar("_Layer", nn.Conv1d, nn.Linear)
 
 EPS = torch.finfo(torch.float32).eps
 """Guards the divisions of Snake, ChannelNorm and GRN in the published network."""
+
+
+_initialise: ContextVar[bool] = ContextVar("initialise", default=True)
+
+
+@contextmanager
+def uninitialised() -> Iterator[None]:
+    """Spare layers made here their draw of initial weights, which loading overwrites."""
+    token = _initialise.set(False)
+    try:
+        yield
+    finally:
+        _initialise.reset(token)
 
 
 def conv1d(
@@ -52,9 +68,10 @@ def linear(in_features: int, out_features: int) -> nn.Linear:
 
 
 def _normalised(layer: _Layer) -> _Layer:
-    # The default bounds are 100 standard deviations away, where float32 rounding of the uniform
-    # draw behind it puts about one weight in 2^24.
-    nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.2, b=0.2)
+    if _initialise.get():
+        # The default bounds are 100 standard deviations away, where float32 rounding of the uniform
+        # draw behind it puts about one weight in 2^24.
+        nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.2, b=0.2)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return weight_norm(layer)  # type: ignore[no-any-return]

@@ -25,7 +25,7 @@ from sqcodec.model.tconv import TEConv
 
 WHOLE_SAMPLES = 1 << 19
 """Clips of up to this many samples (33 s at 16 kHz) are one segment."""
-SEGMENT_SAMPLES = 1 << 18
+SEGMENT_SAMPLES = 1 << 17
 """Longer ones have segments of about this many samples."""
 KEEP_BYTES = 1 << 30
 """How much of the decoder's intermediate signals may be kept instead of computed again."""
@@ -65,7 +65,7 @@ def _trim(x: Tensor, left: int, right: int) -> Tensor:
 
 
 class Engine:
-    """A network ready for inference; parameters are copied, later changes are not seen.
+    """A network ready for inference. After a change of parameters, make a new one.
 
     Args:
         model: the network, on the device to use, in float32.

@@ -8,25 +8,16 @@ overwrite them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqcodec.model.conv import EPS, ConvUnit, Snake
-
-BLOCK_ELEMENTS = 1 << 19
-"""Values of the widest intermediate that a layer holds at once (2 MiB) on a CPU."""
+from sqcodec.model.parallel import for_blocks
 
 _MIN_ALPHA = 1 / 32
-
-
-def blocks(rows: int, width: int, device: torch.device) -> Iterator[tuple[int, int]]:
-    """Ranges of rows to work on at once, with ``width`` values in each row."""
-    size = max(256, BLOCK_ELEMENTS // width) if device.type == "cpu" else rows
-    for start in range(0, rows, max(1, size)):
-        yield start, min(rows, start + size)
 
 
 def single(value: Tensor) -> Tensor:
@@ -50,12 +41,12 @@ class FoldedSnake:
             self.gain = self.loss = torch.ones_like(alpha)
             self.alpha, self.inverse = single(alpha), single(1 / (alpha + EPS))
 
-    def __call__(self, u: Tensor, scratch: Tensor | None = None) -> Tensor:
-        """Overwrite ``u``; ``scratch`` has its shape."""
+    def __call__(self, u: Tensor) -> Tensor:
+        """Overwrite ``u``."""
         if self.alpha is None:
-            sine = torch.sin(u, out=scratch)
+            sine = torch.sin(u)
             return u.addcmul_(sine, sine)
-        sine = torch.mul(u, self.alpha, out=scratch).sin_()
+        sine = torch.mul(u, self.alpha).sin_()
         return u.addcmul_(sine.square_(), self.inverse)
 
 
@@ -83,13 +74,13 @@ class FoldedUnit:
             padding=(0, 3), groups=channels,
         ).squeeze(2).transpose(1, 2).reshape(-1, channels)  # fmt: skip
         rows = x.view(-1, channels)
-        wide = scratch = x.new_empty(0)
-        for start, stop in blocks(len(rows), 4 * channels, x.device):
-            if stop - start != len(wide):
-                wide, scratch = (x.new_empty(stop - start, 4 * channels) for _ in range(2))
+
+        def pointwise(start: int, stop: int) -> None:
             normed = F.layer_norm(h[start:stop], (channels,), eps=EPS)
-            self.snake(torch.addmm(self.up_bias, normed, self.up, out=wide), scratch)
+            wide = self.snake(torch.addmm(self.up_bias, normed, self.up))
             rows[start:stop].add_(self.down_bias).addmm_(wide, self.down)
+
+        for_blocks(pointwise, len(rows), 4 * channels, x.device)
 
 
 def running_sum(x: Tensor, width: int) -> Tensor:
@@ -102,8 +93,7 @@ def running_max(x: Tensor, width: int) -> Tensor:
     return _running(x, width, torch.maximum)
 
 
-def _running(x: Tensor, width: int, combine: object) -> Tensor:
-    assert callable(combine)
+def _running(x: Tensor, width: int, combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     length = x.shape[-1] - width + 1
     doubled, span, done = x, 1, 0  # `doubled` covers `span` neighbours, `total` covers `done`
     total: Tensor | None = None

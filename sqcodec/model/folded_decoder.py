@@ -17,11 +17,11 @@ from sqcodec.model.folded import (
     FoldedConv,
     FoldedSnake,
     FoldedUnit,
-    blocks,
     envelope,
     single,
     upsample_part,
 )
+from sqcodec.model.parallel import for_blocks
 from sqcodec.model.tconv import TEConv
 
 
@@ -126,15 +126,21 @@ class FoldedStage:
         centred = (envelopes - moments.mean[:, None]).float()
         low = x.new_empty(batch, length, self.point.shape[1])
         for item in range(batch):
-            for begin, end in blocks(length, channels, x.device):
-                gate = torch.addmm(bias, centred[item, begin:end], weight[item])
-                gated = gate.mul_(x[item, begin:end])
+
+            def gate(begin: int, end: int, item: int = item) -> None:
+                factor = torch.addmm(bias, centred[item, begin:end], weight[item])
+                gated = factor.mul_(x[item, begin:end])
                 torch.addmm(self.point_bias, gated, self.point, out=low[item, begin:end])
+
+            for_blocks(gate, length, channels, x.device)
         rate, wanted = self.rate, stop - start
         out = low.new_empty(batch, wanted * rate, low.shape[2])
-        for begin, end in blocks(wanted, batch * low.shape[2] * rate, low.device):
+
+        def upsample(begin: int, end: int) -> None:
             up = upsample_part(low, first, start + begin, start + end, rate, moments.count)
             out[:, begin * rate : end * rate] = self.norm(up)
+
+        for_blocks(upsample, wanted, batch * low.shape[2] * rate, low.device)
         return out
 
 
@@ -159,13 +165,16 @@ class FoldedLast:
             x, spare = spare, x
         batch, length, channels = x.shape
         out = x.new_empty(batch, length)
-        for start, stop in blocks(length, batch * channels, x.device):
+
+        def last(start: int, stop: int) -> None:
             near = snake_around(self.snake, self.gain, x, start, stop, 3)
             taps = near @ self.weight
             total = taps[:, : stop - start, 0] + self.bias
             for k in range(1, 7):
                 total += taps[:, k : k + stop - start, k]
             torch.tanh(total, out=out[:, start:stop])
+
+        for_blocks(last, length, batch * channels, x.device)
         return out
 
 
@@ -185,13 +194,16 @@ class _FoldedDilated:
 
     def __call__(self, x: Tensor, out: Tensor) -> None:
         """Write to ``out``, which is not ``x``: neighbours of what is written are read later."""
-        for start, stop in blocks(x.shape[1], x.shape[0] * x.shape[2], x.device):
+
+        def block(start: int, stop: int) -> None:
             near = snake_around(self.snake_in, self.gain, x, start, stop, 3 * self.dilation)
             near = near.transpose(1, 2).unsqueeze(2)
             h = F.conv2d(near, self.weight, self.bias, dilation=(1, self.dilation))
             u = self.snake_mid(h.squeeze(2).transpose(1, 2))
-            torch.add(x[:, start:stop], F.linear(u, self.point, self.point_bias),
-                      out=out[:, start:stop])  # fmt: skip
+            h = F.linear(u, self.point, self.point_bias)
+            torch.add(x[:, start:stop], h, out=out[:, start:stop])
+
+        for_blocks(block, x.shape[1], x.shape[0] * x.shape[2], x.device)
 
 
 def snake_around(

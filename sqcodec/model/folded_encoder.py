@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sqcodec.model.encoder import Encoder
-from sqcodec.model.folded import FoldedConv, FoldedDown, FoldedUnit, blocks, envelope, single
+from sqcodec.model.folded import FoldedConv, FoldedDown, FoldedUnit, envelope, single
+from sqcodec.model.parallel import for_blocks
 from sqcodec.model.tconv import TConv
 
 
@@ -43,15 +44,16 @@ class FoldedTConv:
         width = bank.shape[-1]
         out = audio.new_empty(batch, length, self.out.shape[1])
         for item in range(batch):
-            near = bank[item].as_strided(
-                (length, 7 * width), (width, 1), bank[item].storage_offset()
-            )
-            for start, stop in blocks(length, self.taps.shape[1], audio.device):
+            first = bank[item].storage_offset()
+            near = bank[item].as_strided((length, 7 * width), (width, 1), first)
+
+            def pointwise(start: int, stop: int, near: Tensor = near, item: int = item) -> None:
                 hidden = torch.addmm(self.taps_bias, near[start:stop], self.taps)
                 block = torch.addmm(self.out_bias, torch.ops.aten.gelu_(hidden), self.out)
-                torch.addcmul(
-                    block, audio[item, start:stop, None], self.out_audio, out=out[item, start:stop]
-                )
+                here = audio[item, start:stop, None]
+                torch.addcmul(block, here, self.out_audio, out=out[item, start:stop])
+
+            for_blocks(pointwise, length, self.taps.shape[1], audio.device)
         return out
 
 

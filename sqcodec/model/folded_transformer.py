@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sqcodec.model.folded import FoldedDown, blocks, single
+from sqcodec.model.folded import FoldedDown, single
+from sqcodec.model.parallel import for_blocks
 from sqcodec.model.transformer import HEAD_DIM, HEADS, LocalTransformer, TokenDecoder, TokenEncoder
 
 _INNER = HEADS * HEAD_DIM
@@ -48,11 +49,14 @@ class _FoldedLayer:
         attended = _attend(qkv, bias, past is None)
         rows = x.view(-1, dim)
         rows.addmm_(attended, self.out)
-        for start, stop in blocks(len(rows), self.value.shape[1], x.device):
+
+        def feed_forward(start: int, stop: int) -> None:
             normed = F.layer_norm(rows[start:stop], (dim,), eps=self.norm_eps)
             gate = torch.ops.aten.gelu_(torch.addmm(self.gate_bias, normed, self.gate))
             value = torch.addmm(self.value_bias, normed, self.value)
             rows[start:stop].addmm_(value.mul_(gate), self.down)
+
+        for_blocks(feed_forward, len(rows), self.value.shape[1], x.device)
         return qkv[:, -window:].clone()
 
 

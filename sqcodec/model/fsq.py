@@ -30,18 +30,24 @@ class FSQ(nn.Module):
     Codes are of the rounded values in every mode.
     """
 
-    levels: Tensor
-    basis: Tensor
-
     def __init__(self, dim: int, levels: Sequence[int]) -> None:
         super().__init__()
         self.project_in = nn.Linear(dim, len(levels))
         self.project_out = nn.Linear(len(levels), dim)
         self.mode: QuantizerMode = "fsq"
         self.codebook_size = math.prod(levels)
-        basis = [math.prod(levels[:i]) for i in range(len(levels))]
-        self.register_buffer("levels", torch.tensor(levels), persistent=False)
-        self.register_buffer("basis", torch.tensor(basis), persistent=False)
+        self._levels = tuple(levels)
+        self._basis = tuple(math.prod(levels[:i]) for i in range(len(levels)))
+
+    @property
+    def levels(self) -> Tensor:
+        """Levels of each dimension ``[D]``."""
+        return torch.tensor(self._levels, device=self.project_in.weight.device)
+
+    @property
+    def basis(self) -> Tensor:
+        """What a step of each dimension adds to a code ``[D]``."""
+        return torch.tensor(self._basis, device=self.project_in.weight.device)
 
     def set_mode(self, mode: QuantizerMode) -> None:
         if mode not in get_args(QuantizerMode):
