@@ -22,10 +22,11 @@ def count(codec: Codec) -> dict[str, float | None]:
     Returns:
         ``macs_g`` in 1e9 multiply-adds and ``params_m`` in 1e6; both ``None`` if not neural.
     """
-    network = codec.network()
-    if network is None:
+    blueprint = codec.blueprint()
+    if blueprint is None:
         return {"macs_g": None, "params_m": None}
     assert codec.spec.sample_rate is not None, "a network runs at one rate"
+    network = blueprint.build()
     params = sum(p.numel() for p in network.parameters()) / 1e6
     return {
         "macs_g": _macs(network, codec.spec.sample_rate) / 1e9,

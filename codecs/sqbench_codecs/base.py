@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,22 @@ class Weights:
 NO_WEIGHTS = Weights(source="none")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Blueprint:
+    """A codec's network without its weights, for counting.
+
+    Attributes:
+        build: makes the whole network on the meta device, in evaluation mode. Its forward takes
+            audio ``[1, T]`` (``[1, channels, T]`` for more than one channel) at the codec's sample
+            rate and runs all that encoding and decoding run, at this operating point.
+        parts: names of submodules (prefixes of parameter names) by part: ``encoder``,
+            ``quantizer``, ``decoder``, and ``unused`` for what inference never runs.
+    """
+
+    build: Callable[[], nn.Module]
+    parts: Mapping[str, tuple[str, ...]]
+
+
 class Codec(ABC):
     """One operating point of a codec, loaded and ready.
 
@@ -106,11 +122,10 @@ class Codec(ABC):
     def decode(self, codes: Sequence[Codes], lengths: Sequence[int]) -> list[Waveform]:
         """Decode codes into waveforms of exactly ``lengths[i]`` samples."""
 
-    def network(self) -> nn.Module | None:
-        """The whole codec as one module on the meta device, for counting; ``None`` if not neural.
+    def blueprint(self) -> Blueprint | None:
+        """The network for counting; ``None`` if not neural.
 
-        Its forward takes audio ``[1, T]`` at ``spec.sample_rate`` and runs everything that
-        encoding and decoding run.
+        A codec in the registry states it on its entry too, where no weights are needed.
         """
         return None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqbench_codecs.base import Codec, CodecSpec
+from sqbench_codecs.base import Blueprint, Codec, CodecSpec
 from sqbench_codecs.registry import Registry, resolve
 from sqcodec.errors import InputError
 
@@ -24,6 +24,8 @@ class CodecEntry:
         aliases: other names.
         requires: import names that must be there.
         extra: the extra of this package that brings them.
+        network: ``"module:function"`` that gives the `Blueprint` from the spec and ``options``,
+            without weights; empty for a codec that is not neural.
         weights: says which weights are at hand, without loading them (``None``: has none).
         summary: a few words for listings.
     """
@@ -34,6 +36,7 @@ class CodecEntry:
     aliases: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     extra: str = ""
+    network: str = ""
     weights: Callable[[], str] | None = None
     summary: str = ""
     origin: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +56,13 @@ class CodecEntry:
             cure = f": pip install 'sqbench[{self.extra}]'" if self.extra else ""
             return f"needs {', '.join(missing)}{cure}"
         return "ready" if self.weights is None else self.weights()
+
+    def blueprint(self) -> Blueprint | None:
+        """The network for counting, without weights; ``None`` if not neural."""
+        if not self.network:
+            return None
+        found: Blueprint = resolve(self.network)(self.spec, **self.options)
+        return found
 
     def load(self, *, weights: str = "auto", device: str = "cpu") -> Codec:
         """Import and build the codec.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sqbench_codecs.base import Codec, CodecSpec, Codes, Waveform, Weights
+from sqbench_codecs.base import Blueprint, Codec, CodecSpec, Codes, Waveform, Weights
 from sqbench_codecs.catalogue import CodecEntry
 
 if TYPE_CHECKING:
@@ -63,14 +63,8 @@ class SQCodecAdapter(Codec):
                 out[i] = np.ascontiguousarray(audio[row, : lengths[i]], np.float32)
         return out
 
-    def network(self) -> nn.Module:
-        """The whole network with its published structure, without weights, for counting."""
-        import torch
-
-        from sqcodec.model import SQCodecModel
-
-        with torch.device("meta"):
-            return SQCodecModel(self.codec.config).eval()
+    def blueprint(self) -> Blueprint:
+        return blueprint(self.spec, config=self.codec.config.name)
 
     def _groups(self, sizes: Sequence[int]) -> list[list[int]]:
         if self.device == "cpu":
@@ -84,6 +78,28 @@ class SQCodecAdapter(Codec):
         import torch
 
         return torch.from_numpy(array).to(self.device)
+
+
+def blueprint(spec: CodecSpec, *, config: str) -> Blueprint:
+    """The network of a setting with its published structure."""
+
+    def build() -> nn.Module:
+        import torch
+
+        from sqcodec.config import load_config
+        from sqcodec.model import SQCodecModel
+
+        with torch.device("meta"):
+            return SQCodecModel(load_config(config)).eval()
+
+    return Blueprint(
+        build=build,
+        parts={
+            "encoder": ("encoder", "en_encoder"),
+            "quantizer": ("quantizer",),
+            "decoder": ("decoder", "en_decoder"),
+        },
+    )
 
 
 def _readiness(config: str) -> str:
@@ -115,6 +131,7 @@ def entries() -> list[CodecEntry]:
                 ),
                 target=f"{__name__}:SQCodecAdapter",
                 options={"config": official},
+                network=f"{__name__}:blueprint",
                 aliases=(official,),
                 weights=partial(_readiness, official),
                 summary="one codebook; paper arXiv 2504.04949",
