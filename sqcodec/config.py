@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -47,6 +47,9 @@ class SQCodecConfig:
         window: attention window in tokens.
         compress_rate: frames per token, 1 for none.
         levels: FSQ levels of each latent dimension, all odd.
+        tconv: whether the encoder's TConv pools; without, every branch sees the signal itself
+            (the paper's ablation "w/o TConv", as its successor's settings suggest it).
+        teconv: whether the decoder has its TEConv gates (the ablation "w/o TEConv").
     """
 
     name: str
@@ -63,6 +66,8 @@ class SQCodecConfig:
     window: int
     compress_rate: int
     levels: tuple[int, ...]
+    tconv: bool = True
+    teconv: bool = True
 
     def __post_init__(self) -> None:
         where = f"SQCodec config {self.name!r}"
@@ -138,8 +143,9 @@ class SQCodecConfig:
             InputError: a field is missing or unknown; ``origin`` names where it came from.
         """
         known = {field.name for field in fields(cls)}
-        if set(values) != known:
-            missing, extra = sorted(known - set(values)), sorted(set(values) - known)
+        optional = {field.name for field in fields(cls) if field.default is not MISSING}
+        if not known - optional <= set(values) <= known:
+            missing, extra = sorted(known - optional - set(values)), sorted(set(values) - known)
             raise InputError(
                 origin,
                 expected=f"fields {', '.join(sorted(known))}",

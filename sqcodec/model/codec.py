@@ -60,11 +60,14 @@ class SQCodecModel(nn.Module):
         length = audio.shape[-1]
         return F.pad(audio, (0, self.config.padded_length(length) - length))
 
-    def stages(self, audio: Tensor) -> Stages:
-        """Run ``[B, T]`` audio through every part and keep what flows between them."""
+    def stages(self, audio: Tensor, noise: Tensor | None = None) -> Stages:
+        """Run ``[B, T]`` audio through every part and keep what flows between them.
+
+        ``noise`` is the quantizer's, ``[B, N, D, 2]``, where its training mode wants any.
+        """
         frames = self.encoder(self.pad(audio))
         tokens = self.en_encoder(frames)
-        quantized, codes = self.quantizer(tokens)
+        quantized, codes = self.quantizer(tokens, noise)
         return Stages(
             frames=frames,
             tokens=tokens,

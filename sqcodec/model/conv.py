@@ -130,22 +130,21 @@ class _Snake(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, alpha: Tensor) -> Tensor:
-        ctx.save_for_backward(x, alpha)
-        out = torch.mul(x, alpha).sin_().square_().mul_(1 / (alpha + EPS))
-        return out.add_(x)
+        out = torch.mul(x, alpha).sin_().square_().mul_(1 / (alpha + EPS)).add_(x).to(x.dtype)
+        ctx.save_for_backward(x, alpha, out)  # the layer that follows keeps `out` anyway
+        return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         (grad,) = grads
-        x, alpha = ctx.saved_tensors
+        x, alpha, out = ctx.saved_tensors
         inverse = 1 / (alpha + EPS)
-        # With u = 2 alpha x: d/dx = 1 + alpha inverse sin u, and
-        # d/dalpha = inverse (x sin u - inverse (1 - cos u) / 2).
-        u = torch.mul(x, 2 * alpha)
-        sine = u.sin()
-        over_alpha = torch.addcmul(u.cos_().sub_(1).mul_(inverse / 2), x, sine).mul_(grad)
+        # With s = sin(2 alpha x): d/dx = 1 + alpha inverse s, and, as the forward's own term is
+        # out - x, d/dalpha = inverse (x s - (out - x)): one sine, and no cosine.
+        sine = torch.mul(x, 2 * alpha).sin_()
+        over_alpha = torch.addcmul(torch.sub(x, out), x, sine).mul_(grad)
         grad_alpha = over_alpha.flatten(0, -2).sum(0).mul_(inverse)
-        return sine.mul_(alpha * inverse).add_(1).mul_(grad), grad_alpha
+        return sine.mul_(alpha * inverse).add_(1).mul_(grad).to(x.dtype), grad_alpha
 
 
 class ChannelNorm(nn.Module):

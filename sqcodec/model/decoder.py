@@ -65,7 +65,8 @@ class Decoder(nn.Module):
         for (in_dim, out_dim), rate, depth in zip(
             pairwise(dims), config.decoder_rates, config.decoder_depths, strict=True
         ):
-            blocks += [conv_units(in_dim, depth), TEConv(in_dim), _up_layer(in_dim, out_dim, rate)]
+            gate = TEConv(in_dim) if config.teconv else nn.Identity()
+            blocks += [conv_units(in_dim, depth), gate, _up_layer(in_dim, out_dim, rate)]
         blocks.append(LastUnit(dims[-1]))
         self.blocks = Sequence(*blocks)
 

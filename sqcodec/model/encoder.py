@@ -17,7 +17,7 @@ class Encoder(nn.Module):
     def __init__(self, config: SQCodecConfig) -> None:
         super().__init__()
         dims = config.encoder_dims
-        blocks: list[nn.Module] = [TConv(dims[0])]
+        blocks: list[nn.Module] = [TConv(dims[0], config.tconv)]
         for (in_dim, out_dim), rate, depth in zip(
             pairwise(dims), config.encoder_rates, config.encoder_depths, strict=False
         ):

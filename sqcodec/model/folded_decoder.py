@@ -91,10 +91,12 @@ class FoldedGate:
 class FoldedStage:
     """Conv units, gate, upsampling by ``rate``; sees less than `radius` steps to each side."""
 
-    def __init__(self, conv: nn.Conv1d | None, units: Iterable[Any], gate: TEConv, up: Any) -> None:
+    def __init__(
+        self, conv: nn.Conv1d | None, units: Iterable[Any], gate: nn.Module, up: Any
+    ) -> None:
         self.conv = None if conv is None else FoldedConv(conv)
         self.units = [FoldedUnit(unit.module) for unit in units]
-        self.gate = FoldedGate(gate)
+        self.gate = FoldedGate(gate) if isinstance(gate, TEConv) else None
         point, upsampling, self.norm = up
         self.channels: int = point.in_channels
         self.point, self.point_bias = single(point.weight[..., 0].T), single(point.bias)
@@ -108,6 +110,8 @@ class FoldedStage:
             x = self.conv(x)
         for unit in self.units:
             unit(x)
+        if self.gate is None:
+            return x, x.new_empty(*x.shape[:2], 0)
         return x, self.gate.envelopes(x[..., 0].contiguous())
 
     def finish(
@@ -122,14 +126,16 @@ class FoldedStage:
             start, stop: the steps wanted, in the whole.
         """
         batch, length, channels = x.shape
-        weight, bias = self.gate.factor(moments)
+        weight, bias = self.gate.factor(moments) if self.gate else (None, None)
         centred = (envelopes - moments.mean[:, None]).float()
         low = x.new_empty(batch, length, self.point.shape[1])
         for item in range(batch):
 
             def gate(begin: int, end: int, item: int = item) -> None:
-                factor = torch.addmm(bias, centred[item, begin:end], weight[item])
-                gated = factor.mul_(x[item, begin:end])
+                gated = x[item, begin:end]
+                if weight is not None and bias is not None:
+                    factor = torch.addmm(bias, centred[item, begin:end], weight[item])
+                    gated = factor.mul_(gated)
                 torch.addmm(self.point_bias, gated, self.point, out=low[item, begin:end])
 
             for_blocks(gate, length, channels, x.device)

@@ -27,6 +27,7 @@ class FoldedTConv:
         bank = [branch[1] for branch in branches]
         taps = torch.stack([conv.weight[:, 0].double() for conv in bank])  # [branch, m, 7]
         mixed = torch.einsum("obm,bmk->kbo", mix.view(len(mix), *taps.shape[:2]), taps)
+        self.kernels = unit.kernels
         self.taps = single(mixed.flatten(0, 1))
         assert unit.conv_1.bias is not None
         assert unit.conv_2.bias is not None
@@ -39,7 +40,7 @@ class FoldedTConv:
 
     def __call__(self, audio: Tensor) -> Tensor:
         batch, length = audio.shape
-        bank = torch.stack([envelope(audio, kernel) for kernel in TConv.kernels], dim=-1)
+        bank = torch.stack([envelope(audio, kernel) for kernel in self.kernels], dim=-1)
         bank = F.pad(bank, (0, 0, 3, 3))
         width = bank.shape[-1]
         out = audio.new_empty(batch, length, self.out.shape[1])

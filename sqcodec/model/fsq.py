@@ -85,8 +85,13 @@ class FSQ(nn.Module):
         )
         return features
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features ``[..., dim]`` to (quantized features ``[..., dim]``, codes ``[...]``)."""
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Features ``[..., dim]`` to (quantized features ``[..., dim]``, codes ``[...]``).
+
+        Args:
+            x: features.
+            noise: uniform draws ``[..., D, 2]`` in [0, 1) for ``taae``; drawn here if ``None``.
+        """
         bounded = self.bound(x)
         rounded = bounded.round()
         mode = self.mode if self.training else "fsq"
@@ -95,6 +100,7 @@ class FSQ(nn.Module):
         else:
             value = bounded + (rounded - bounded).detach()
             if mode == "taae":
-                noisy = bounded + torch.rand_like(bounded) - 0.5
-                value = torch.where(torch.rand_like(bounded) < 0.5, noisy, value)
+                if noise is None:
+                    noise = torch.rand(*bounded.shape, 2, device=bounded.device)
+                value = torch.where(noise[..., 1] < 0.5, bounded + noise[..., 0] - 0.5, value)
         return self.project_out(value / (self.levels // 2)), self.codes(rounded.detach())

@@ -48,12 +48,16 @@ def _apply(bank: nn.ModuleList, signal: Tensor) -> Tensor:
 
 
 class TConv(nn.Module):
-    """The encoder's first unit: ``[B, T]`` audio to ``[B, T, out_channels]``."""
+    """The encoder's first unit: ``[B, T]`` audio to ``[B, T, out_channels]``.
 
-    kernels = (1, 5, 11, 21, 45)
+    Args:
+        out_channels: of the output.
+        pooling: ``False`` gives every branch the signal itself.
+    """
 
-    def __init__(self, out_channels: int) -> None:
+    def __init__(self, out_channels: int, pooling: bool = True) -> None:
         super().__init__()
+        self.kernels = (1, 5, 11, 21, 45) if pooling else (1,) * 5
         hidden = 4 * len(self.kernels)
         # 99 is beyond every kernel: no branch is dilated.
         self.blocks = _branches(self.kernels, 99, 4)
