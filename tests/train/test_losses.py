@@ -125,7 +125,10 @@ def outputs() -> Callable[[int], Outputs]:
 
     def make(seed: int) -> Outputs:
         generator = torch.Generator().manual_seed(seed)
-        shapes = [[(2, 4, 5), (2, 3, 5), (2, 1, 4)], [(2, 2, 3, 7), (2, 1, 3, 6)]]
+        shapes: list[list[tuple[int, ...]]] = [
+            [(2, 4, 5), (2, 3, 5), (2, 1, 4)],
+            [(2, 2, 3, 7), (2, 1, 3, 6)],
+        ]
         return [
             [torch.randn(shape, generator=generator).requires_grad_() for shape in layers]
             for layers in shapes

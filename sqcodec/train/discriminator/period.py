@@ -38,6 +38,7 @@ class PeriodDiscriminator(nn.Module):
         """
         # A whole period where T is a multiple already: the published network has it so.
         missing = self.period - audio.shape[1] % self.period
-        folded = F.pad(audio[:, None], (0, missing), "reflect").unflatten(2, (-1, self.period))
+        padded = F.pad(audio[:, None], (0, missing), "reflect")
+        folded = padded.view(audio.shape[0], 1, -1, self.period)
         features = run(self.convs, folded)
         return [*features, self.conv_post(features[-1])]
