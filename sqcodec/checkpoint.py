@@ -17,7 +17,7 @@ from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from sqcodec.model import SQCodecModel
 
@@ -179,8 +179,8 @@ def build_model(
     return model.eval()
 
 
-def tensors_sha256(model: SQCodecModel) -> str:
-    """Hash over names, shapes and float32 values of all parameters.
+def tensors_sha256(model: nn.Module) -> str:
+    """Hash over names, shapes and float32 values of all tensors of a network.
 
     The same weights have the same hash, whichever kind of file they came from.
     """
