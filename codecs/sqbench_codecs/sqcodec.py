@@ -15,6 +15,9 @@ from sqbench_codecs.catalogue import CodecEntry
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from sqcodec import SQCodec
+    from sqcodec.config import SQCodecConfig
+
 
 class SQCodecAdapter(Codec):
     """`sqcodec.SQCodec` behind the codec contract.
@@ -27,14 +30,24 @@ class SQCodecAdapter(Codec):
     def __init__(
         self, spec: CodecSpec, *, config: str, weights: str = "auto", device: str = "cpu"
     ) -> None:
-        super().__init__(spec, device=device)
         from sqcodec import SQCodec
 
-        self.codec = SQCodec.from_pretrained(config, weights=weights, device=device)
+        self._adopt(spec, SQCodec.from_pretrained(config, weights=weights, device=device))
+
+    @classmethod
+    def of(cls, codec: SQCodec, name: str) -> SQCodecAdapter:
+        """A codec that is loaded already, such as one in training, under ``name``."""
+        adapter = cls.__new__(cls)
+        adapter._adopt(_spec(name, codec.config), codec)
+        return adapter
+
+    def _adopt(self, spec: CodecSpec, codec: SQCodec) -> None:
+        super().__init__(spec, device=str(codec.device))
+        self.codec = codec
         self.weights = Weights(
-            source=self.codec.weights.source,
-            sha256=self.codec.weights.sha256,
-            detail=self.codec.weights.detail,
+            source=codec.weights.source,
+            sha256=codec.weights.sha256,
+            detail=codec.weights.detail,
         )
 
     @property
@@ -64,7 +77,7 @@ class SQCodecAdapter(Codec):
         return out
 
     def blueprint(self) -> Blueprint:
-        return blueprint(self.spec, config=self.codec.config.name)
+        return _blueprint(self.codec.config)
 
     def _groups(self, sizes: Sequence[int]) -> list[list[int]]:
         if self.device == "cpu":
@@ -82,15 +95,19 @@ class SQCodecAdapter(Codec):
 
 def blueprint(spec: CodecSpec, *, config: str) -> Blueprint:
     """The network of a setting with its published structure."""
+    from sqcodec.config import load_config
 
+    return _blueprint(load_config(config))
+
+
+def _blueprint(config: SQCodecConfig) -> Blueprint:
     def build() -> nn.Module:
         import torch
 
-        from sqcodec.config import load_config
         from sqcodec.model import SQCodecModel
 
         with torch.device("meta"):
-            return SQCodecModel(load_config(config)).eval()
+            return SQCodecModel(config).eval()
 
     return Blueprint(
         build=build,
@@ -99,6 +116,16 @@ def blueprint(spec: CodecSpec, *, config: str) -> Blueprint:
             "quantizer": ("quantizer",),
             "decoder": ("decoder", "en_decoder"),
         },
+    )
+
+
+def _spec(name: str, config: SQCodecConfig) -> CodecSpec:
+    return CodecSpec(
+        name=name,
+        sample_rate=config.sample_rate,
+        frame_rate=config.frame_rate,
+        codebook_sizes=(config.codebook_size,),
+        bitrate_bps=config.bitrate_bps,
     )
 
 
@@ -122,13 +149,7 @@ def entries() -> list[CodecEntry]:
         config = load_config(official)
         found.append(
             CodecEntry(
-                spec=CodecSpec(
-                    name=f"sqcodec-{short_name(official)}",
-                    sample_rate=config.sample_rate,
-                    frame_rate=config.frame_rate,
-                    codebook_sizes=(config.codebook_size,),
-                    bitrate_bps=config.bitrate_bps,
-                ),
+                spec=_spec(f"sqcodec-{short_name(official)}", config),
                 target=f"{__name__}:SQCodecAdapter",
                 options={"config": official},
                 network=f"{__name__}:blueprint",

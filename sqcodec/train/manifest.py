@@ -5,15 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqcodec.errors import InputError
 
 NAME = "manifest.csv"
-NO_SOURCES = f"not stated (no {NAME} with columns dataset and license)"
 
 
 @dataclass(frozen=True)
@@ -34,31 +31,14 @@ class Manifest:
         """What must not be on both sides of the split together with this file."""
         return self.rows.get(path, {}).get("group") or path
 
-    def sources(self, lengths: Iterable[tuple[str, float]]) -> list[str] | str:
-        """Data sets with licence, number of clips and minutes, from ``(path, seconds)`` pairs."""
-        if not {"dataset", "license"} <= self.columns:
-            return NO_SOURCES
-        clips: dict[str, list[float]] = defaultdict(list)
-        for path, seconds in lengths:
-            row = self.rows.get(path)
-            if row is None:
-                clips[f"not in {NAME}: licence not stated"].append(seconds)
-                continue
-            licence = row.get("license") or "licence not stated"
-            clips[f"{row.get('dataset') or 'unnamed'}: {licence}"].append(seconds)
-        return [
-            f"{name} ({len(found)} clips, {sum(found) / 60:.1f} min)"
-            for name, found in sorted(clips.items())
-        ]
 
-
-def read_manifest(root: Path) -> Manifest:
+def read_manifest(root: Path, name: str = NAME) -> Manifest:
     """The manifest of a folder; an empty one where there is no such file.
 
     Raises:
         InputError: not UTF-8, no CSV, or no column ``path``.
     """
-    path = root / NAME
+    path = root / name
     if not path.is_file():
         return Manifest()
     content = path.read_bytes()

@@ -1,118 +1,371 @@
-"""What a training run is: every number that shapes it, in one frozen record."""
+"""What a training run is: every number that shapes it, in frozen records read from TOML.
+
+A recipe is built in layers: the defaults here, then named recipe files (`sqcodec/train/recipes`),
+then ``--set key=value``. Later layers win. A run saves the result whole.
+"""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields, replace
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
+from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Hyper-parameters of a run; saved whole with it.
-
-    The defaults are a start that works on a CPU: a constant learning rate after a short warm-up,
-    a quantizer that is bypassed at first, and a gradient clip that acts on outliers only (a clip
-    that acts on every step leaves the network near silence). The published recipe differs.
+class Model:
+    """Changes to the network (the paper's Table 3).
 
     Attributes:
-        max_steps: optimiser steps in all.
-        batch_size: crops a step.
-        windows: crop length in attention windows of the config.
-        lr, betas, warmup_steps: AdamW, linear warm-up.
-        decay_share: the last share of the steps, over which a cosine takes lr to ``lr_end``.
-        clip_norm: gradient-norm clip.
-        l1_weight, stft_weight: of the two losses (`sqcodec.train.losses`).
-        bypass_steps: steps during which latents are bounded but not rounded.
-        domains: relative weight of each domain (top-level folder of the data).
-        gain_db: lowest gain of the random gain, whose highest is 0 dB.
-        mix_probability: share of crops that are the sum of two.
-        normalise: bring crops to the recipe's level before the gain.
-        bf16: run the network in bfloat16 autocast (quantizer and losses stay in float32).
-        ema: decay of the average of weights that is evaluated and exported; 0 for none.
+        window: attention window in tokens; 0 keeps the config's.
+        tconv, teconv: see `SQCodecConfig`.
     """
 
-    max_steps: int = 2000
-    batch_size: int = 2
-    windows: int = 2
-    lr: float = 3e-4
-    lr_end: float = 1e-5
-    betas: tuple[float, float] = (0.9, 0.99)
+    window: int = 0
+    tconv: bool = True
+    teconv: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """What the crops are, and what is done to them.
+
+    Attributes:
+        domains: relative weight of each domain; equal weights where empty.
+        alternate: every crop of a batch is of one domain, and batches take turns by weight (the
+            paper); otherwise each crop draws its own.
+        normalise: bring the loudest 0.1 % of a crop to 0.75 (successor's recipe).
+        gain_db: lowest gain of the random gain, whose highest is 0 dB.
+        mix_probability: share of crops that are the sum of two of their domain.
+        speed_probability: share that is resampled to another speed (0.9 to 1.1).
+        band_probability: share that loses its band above a random cutoff.
+    """
+
+    domains: dict[str, float] = field(default_factory=dict)
+    alternate: bool = True
+    normalise: bool = True
+    gain_db: float = -6.0
+    mix_probability: float = 0.1
+    speed_probability: float = 0.1
+    band_probability: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantizer:
+    """How the quantizer is trained.
+
+    Attributes:
+        estimator: ``ste`` (straight-through) or ``taae`` (each value replaced with probability
+            one half by itself plus uniform noise of a level's width).
+        bypass_steps: steps at the start during which latents are bounded but not rounded.
+    """
+
+    estimator: str = "taae"
+    bypass_steps: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """Weights of the generator's terms, and the limits of Eq. 2.
+
+    Attributes:
+        l1, stft: factors of the element-wise and the multi-scale spectral term.
+        stft_floor: magnitude floor of the logarithm. The published 1.19e-7 lets digital silence
+            dominate a short run; 1e-4 does not.
+        perceptual_limit, adversarial_limit: values at which these terms are clamped.
+        feature: factor of feature matching inside the adversarial term.
+    """
+
+    l1: float = 100.0
+    stft: float = 1.0
+    stft_floor: float = 1.19e-7
+    perceptual_limit: float = 5.0
+    adversarial_limit: float = 10.0
+    feature: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """AdamW and its schedule (see `sqcodec.train.schedule`).
+
+    Attributes:
+        lr: peak learning rate.
+        betas: with ``one-cycle`` the first cycles between 0.95 and 0.85 instead.
+        schedule: ``one-cycle`` (three phases) or ``constant`` (linear warm-up, then constant, then
+            a cosine over the last ``decay_share`` of the steps).
+        lr_end: where ``constant`` ends; ``one-cycle`` ends at a hundredth of its peak.
+        clip_norm: gradient-norm clip of the codec.
+    """
+
+    lr: float = 5e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1.19e-7
+    weight_decay: float = 0.0
+    schedule: str = "one-cycle"
+    lr_end: float = 5e-6
     warmup_steps: int = 30
     decay_share: float = 0.3
     clip_norm: float = 1e4
-    l1_weight: float = 40.0
-    stft_weight: float = 1.0
-    bypass_steps: int = 300
-    domains: dict[str, float] = field(default_factory=dict)
-    gain_db: float = -15.0
-    mix_probability: float = 0.15
-    normalise: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adversary:
+    """The discriminator and its training.
+
+    Attributes:
+        enabled: whether there is one.
+        every: generator steps to one discriminator step.
+        start_step: first step with adversarial terms.
+        lr, weight_decay: of its AdamW; its schedule has the codec's shape.
+        clip_norm: gradient-norm clip of the discriminator.
+        periods, windows, width: its sub-discriminators and their channels
+            (`sqcodec.train.discriminator`).
+    """
+
+    enabled: bool = True
+    every: int = 10
+    start_step: int = 0
+    lr: float = 5e-4
+    weight_decay: float = 1e-5
+    clip_norm: float = 10.0
+    periods: tuple[int, ...] = (2, 3, 5, 7, 11)
+    windows: tuple[int, ...] = (126, 542, 1418, 2296)
+    width: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Hyper-parameters of a run. The defaults are the published recipe, as far as it is known.
+
+    Attributes:
+        max_steps: optimiser steps in all.
+        batch_size: crops of one pass through the network, over all processes.
+        accumulate: passes to one optimiser step.
+        windows: crop length in attention windows of the config; ``seconds`` wins where not 0.
+        seconds: crop length, rounded to whole windows, at least one.
+        perceptual: Whisper model of the perceptual loss (hub id or folder), or ``none``.
+        precision: ``float32`` or ``bf16`` (autocast; quantizer, spectra and losses stay in float32).
+        ema: decay of the average of weights that is evaluated and exported; 0 for none.
+        select: what decides on the best step: ``snr_db``, or a metric of sqbench (``sdr``,
+            ``mel``, ``stoi``, ``pesq``).
+        max_skipped: non-finite steps in a row that end the run.
+    """
+
+    max_steps: int = 7000
+    batch_size: int = 4
+    accumulate: int = 6
+    windows: int = 7
+    seconds: float = 0.0
+    perceptual: str = "openai/whisper-tiny.en"
+    precision: str = "float32"
     ema: float = 0.0
-    bf16: bool = False
     seed: int = 0
+    select: str = "snr_db"
+    max_skipped: int = 20
+    model: Model = Model()
+    data: Data = Data()
+    quantizer: Quantizer = Quantizer()
+    losses: Losses = Losses()
+    optimizer: Optimizer = Optimizer()
+    adversary: Adversary = Adversary()
 
     def __post_init__(self) -> None:
-        for name in ("max_steps", "batch_size", "windows"):
-            if (value := getattr(self, name)) < 1:
-                raise InputError(f"recipe, {name}", expected="at least 1", found=str(value))
-        weights = self.domains.values()
-        if self.domains and not (all(w >= 0 for w in weights) and any(w > 0 for w in weights)):
+        for key, lowest in (
+            ("max_steps", 1), ("batch_size", 1), ("accumulate", 1), ("windows", 1),
+            ("max_skipped", 1), ("adversary.every", 1), ("quantizer.bypass_steps", 0),
+            ("seconds", 0), ("model.window", 0), ("optimizer.warmup_steps", 0),
+        ):  # fmt: skip
+            if (value := self.get(key)) < lowest:
+                raise InputError(f"recipe, {key}", expected=f"at least {lowest}", found=str(value))
+        for key, choices in (
+            ("precision", ("float32", "bf16")),
+            ("quantizer.estimator", ("ste", "taae")),
+            ("optimizer.schedule", ("one-cycle", "constant")),
+            ("select", ("snr_db", "sdr", "mel", "stoi", "pesq")),
+        ):
+            if (value := self.get(key)) not in choices:
+                expected = f"one of {', '.join(choices)}"
+                raise InputError(f"recipe, {key}", expected=expected, found=str(value))
+        for key in ("ema", "optimizer.decay_share", "data.mix_probability",
+                    "data.speed_probability", "data.band_probability"):  # fmt: skip
+            if not 0 <= (value := self.get(key)) <= 1:
+                raise InputError(f"recipe, {key}", expected="0 to 1", found=str(value))
+        weights = self.data.domains.values()
+        if weights and not (all(w >= 0 for w in weights) and any(w > 0 for w in weights)):
             raise InputError(
-                "recipe, domains",
+                "recipe, data.domains",
                 expected="weights of 0 or more, one above",
-                found=f"{self.domains}",
+                found=f"{self.data.domains}",
             )
 
-    def lr_at(self, step: int) -> float:
-        """Learning rate of the step: linear warm-up, constant, cosine at the end."""
-        if step < self.warmup_steps:
-            return self.lr * (step + 1) / self.warmup_steps
-        decay_steps = max(1, int(self.max_steps * self.decay_share))
-        position = (step - (self.max_steps - decay_steps)) / decay_steps
-        if position <= 0.0:
-            return self.lr
-        cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, position)))
-        return self.lr_end + (self.lr - self.lr_end) * cosine
+    def get(self, key: str) -> Any:
+        """The value of a dotted key."""
+        value: Any = self
+        for name in key.split("."):
+            value = getattr(value, name)
+        return value
 
-    def override(self, settings: list[str]) -> Recipe:
-        """Apply ``key=value`` overrides.
+    def apply(self, changes: Mapping[str, Any], origin: str) -> Recipe:
+        """The recipe with ``changes`` (dotted keys) of their fields' types.
 
         Raises:
             InputError: an unknown key, or a value of the wrong type or out of range.
         """
-        known = {f.name: getattr(self, f.name) for f in fields(self)}
-        changes: dict[str, Any] = {}
-        for setting in settings:
-            key, separator, text = setting.partition("=")
-            if not separator or key not in known:
+        known = dict(keys(self))
+        recipe = self
+        # Together, so that a check never sees half of the changes.
+        nested: dict[str, dict[str, Any]] = {}
+        for key, value in changes.items():
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
                 raise InputError(
-                    f"--set {setting}",
-                    expected="key=value with one of " + ", ".join(known),
+                    f"{origin}, {key}",
+                    expected="one of " + ", ".join(known),
                     found=key,
+                    remedy=f"Did you mean {near[0]!r}?" if near else "",
                 )
             try:
-                changes[key] = _parse(text, known[key])
-            except ValueError:
+                typed = _typed(value, known[key])
+            except (ValueError, TypeError, AttributeError):
                 raise InputError(
-                    f"--set {setting}",
-                    expected=f"a {type(known[key]).__name__} such as {known[key]!r}",
-                    found=text,
+                    f"{origin}, {key}",
+                    expected=f"a {type(known[key]).__name__} such as {_example(known[key])}",
+                    found=str(value),
                 ) from None
-        return replace(self, **changes)
+            section, _, name = key.rpartition(".")
+            nested.setdefault(section, {})[name] = typed
+        top = nested.pop("", {})
+        for section, values in nested.items():
+            top[section] = dataclasses.replace(getattr(recipe, section), **values)
+        return dataclasses.replace(recipe, **top)
+
+    def override(self, settings: Sequence[str]) -> Recipe:
+        """Apply ``key=value`` texts; a value may be quoted as in TOML or plain."""
+        changes = {}
+        for setting in settings:
+            key, separator, text = setting.partition("=")
+            if not separator:
+                raise InputError(f"--set {setting}", expected="key=value", found=setting)
+            changes[key.strip()] = text.strip()
+        return self.apply(changes, "--set")
+
+    def network(self, config: SQCodecConfig) -> SQCodecConfig:
+        """The config with this recipe's changes, under a name that tells them."""
+        changes: dict[str, Any] = {}
+        marks = []
+        if self.model.window and self.model.window != config.window:
+            changes["window"] = self.model.window
+            marks.append(f"window-{self.model.window}")
+        for key in ("tconv", "teconv"):
+            if not getattr(self.model, key):
+                changes[key] = False
+                marks.append(f"no-{key}")
+        if not changes:
+            return config
+        return dataclasses.replace(config, name="+".join([config.name, *marks]), **changes)
+
+    def crop_length(self, config: SQCodecConfig) -> int:
+        """Samples a crop."""
+        if self.seconds:
+            return max(1, round(self.seconds * config.sample_rate / config.pad_multiple)) * (
+                config.pad_multiple
+            )
+        return self.windows * config.pad_multiple
 
 
-def _parse(text: str, like: Any) -> Any:
-    if isinstance(like, bool):
-        if text not in ("true", "false"):
-            raise ValueError(text)
-        return text == "true"
-    if isinstance(like, tuple):
-        first, second = text.split(",")
-        return float(first), float(second)
+def keys(recipe: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys of a recipe with their values."""
+    for entry in dataclasses.fields(recipe):
+        value = getattr(recipe, entry.name)
+        if is_dataclass(value):
+            yield from keys(value, f"{prefix}{entry.name}.")
+        else:
+            yield f"{prefix}{entry.name}", value
+
+
+def load_recipe(names: Sequence[str], config: str) -> Recipe:
+    """The recipe of named files (shipped names or paths of TOML files), one over the other.
+
+    A file's table ``[config.NAME]`` holds for the config of that name only.
+
+    Raises:
+        InputError: no such recipe, no TOML, an unknown key, or a value that does not fit.
+    """
+    recipe = Recipe()
+    for name in names:
+        content, origin = _read(name)
+        special = content.pop("config", {}).get(config, {})
+        recipe = recipe.apply(_flat(content), origin).apply(_flat(special), origin)
+    return recipe
+
+
+def shipped_recipes() -> list[str]:
+    """Names that `load_recipe` knows."""
+    folder = resources.files("sqcodec.train").joinpath("recipes")
+    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith("toml"))
+
+
+def _read(name: str) -> tuple[dict[str, Any], str]:
+    if name in shipped_recipes():
+        text = resources.files("sqcodec.train").joinpath("recipes", f"{name}.toml").read_text()
+        return tomllib.loads(text), f"recipe {name}"
+    path = Path(name)
+    if not path.is_file():
+        raise InputError(
+            f"recipe {name!r}",
+            expected=f"one of {', '.join(shipped_recipes())}, or a TOML file",
+            found="no such file",
+        )
+    try:
+        return tomllib.loads(path.read_text("utf-8")), str(path)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(str(path), expected="TOML in UTF-8", found=str(error)) from None
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, dict) and f"{prefix}{key}" != "data.domains":
+            out |= _flat(value, f"{prefix}{key}.")
+        else:
+            out[f"{prefix}{key}"] = value
+    return out
+
+
+def _typed(value: Any, like: Any) -> Any:
+    """``value``, a text or TOML's type, as a value of the type of ``like``."""
     if isinstance(like, dict):
-        pairs = [part.split(":") for part in text.split(",") if part]
-        return {name: float(weight) for name, weight in pairs}
-    return type(like)(text)
+        if isinstance(value, str):
+            pairs = [part.split(":") for part in value.split(",") if part]
+            value = {name: weight for name, weight in pairs}
+        return {str(name): float(weight) for name, weight in value.items()}
+    if isinstance(like, bool):
+        if value in (True, "true"):
+            return True
+        if value in (False, "false"):
+            return False
+        raise ValueError(value)
+    if isinstance(like, tuple):
+        parts = value.strip("[]()").split(",") if isinstance(value, str) else list(value)
+        typed = tuple(type(like[0])(part) for part in parts)
+        if isinstance(like[0], float) and len(typed) != len(like):
+            raise ValueError(value)
+        return typed
+    if isinstance(value, bool):
+        raise ValueError(value)
+    if isinstance(like, int) and isinstance(value, float):
+        raise ValueError(value)
+    return type(like)(value.strip("\"'") if isinstance(value, str) else value)
+
+
+def _example(value: Any) -> str:
+    if isinstance(value, dict):
+        return "speech:3,music:1"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()

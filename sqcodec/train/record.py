@@ -1,4 +1,4 @@
-"""What a run leaves behind: JSON without NaN, checkpoints in one piece, what changed on the way."""
+"""What a run writes down: JSON without NaN, and what changed on the way."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ import math
 import os
 from pathlib import Path
 from typing import Any
-
-import torch
-
-from sqcodec.errors import InputError
 
 
 def finite(value: Any) -> Any:
@@ -53,48 +49,3 @@ def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         elif before != after:
             lines.append(f"{key}: {json.dumps(before)} -> {json.dumps(after)}")
     return lines
-
-
-def write_state(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint in one step.
-
-    Raises:
-        InputError: it cannot be written; the previous one is intact.
-    """
-    partial = path.with_suffix(".partial")
-    try:
-        torch.save(state, partial)
-        partial.replace(path)
-    except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(
-            str(path),
-            expected="to write a checkpoint",
-            found=str(error),
-            remedy="Free space or choose another --out; the previous checkpoint is intact.",
-        ) from error
-
-
-def read_state(path: Path, keys: set[str]) -> dict[str, Any]:
-    """Read a checkpoint that holds ``keys``, on the CPU.
-
-    Raises:
-        InputError: missing, unreadable, or without one of the keys.
-    """
-    if not path.is_file():
-        raise InputError(str(path), expected="a checkpoint", found="no such file")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(
-            str(path), expected="a checkpoint", found=f"{type(error).__name__}: {error}"
-        ) from error
-    missing = sorted(keys - set(state)) if isinstance(state, dict) else sorted(keys)
-    if missing:
-        raise InputError(
-            str(path),
-            expected="a checkpoint of this trainer",
-            found=f"a file without {', '.join(missing)}",
-            remedy="Start a new run from exported weights: --init RUN/model.safetensors.",
-        )
-    return dict(state)

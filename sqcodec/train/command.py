@@ -1,0 +1,232 @@
+"""The command line of the trainer: its options, and a run built from them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from sqcodec.errors import InputError
+
+if TYPE_CHECKING:
+    from sqcodec.train.loop import Trainer
+
+_SIGNAL_EXIT = 128
+EPILOG = """\
+Exit status: 0 done, 1 could not run (wrong usage included), 128 + N stopped by signal N after
+saving. Several processes: torchrun --nproc-per-node N -m sqcodec.train ...
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Exit with 1, the status of all that cannot run (argparse's own is 2)."""
+        self.print_usage(sys.stderr)
+        self.exit(1, f"error: {message}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    parse = _Parser(
+        prog="python -m sqcodec.train",
+        description="Train SQCodec on folders of audio.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parse.add_argument("--config", default="6k", help="one of the seven settings (default: 6k)")
+    parse.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="PLACE",
+        help="folders of audio, or CSV manifests",
+    )  # fmt: skip
+    parse.add_argument("--out", type=Path, required=True, help="folder for logs and weights")
+    parse.add_argument(
+        "--recipe", action="append", default=[], metavar="NAME",
+        help="published (default), cpu, or a TOML file; may be repeated, later ones win",
+    )  # fmt: skip
+    parse.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
+    )
+    parse.add_argument("--max-steps", type=_positive, help="optimiser steps in all")
+    parse.add_argument("--every", type=_positive, default=100, help="steps between checkpoints")
+    parse.add_argument(
+        "--evaluate-every", type=_natural, default=1000,
+        help="steps between runs of sqbench's metrics, the last step has one too; 0: never",
+    )  # fmt: skip
+    parse.add_argument("--keep", type=_positive, default=2, help="checkpoints that stay")
+    start = parse.add_mutually_exclusive_group()
+    start.add_argument("--resume", action="store_true", help="continue the run in --out")
+    start.add_argument("--init", metavar="WEIGHTS", help="start from official, bundled or a path")
+    parse.add_argument("--device", default="cpu")
+    parse.add_argument("--threads", type=_positive, help="CPU threads (default: torch's)")
+    parse.add_argument("--compile", action="store_true", help="run through torch.compile")
+    parse.add_argument(
+        "--dry-run", action="store_true", help="print the resolved run and its cost, and stop"
+    )
+    return parse
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
+    return int(text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; returns the exit status."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        return _train(options)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped at once; continue from the last checkpoint with --resume", file=sys.stderr)
+        return 130
+
+
+def _train(options: argparse.Namespace) -> int:
+    import torch
+
+    from sqcodec.train.device import usable_device
+    from sqcodec.train.distributed import join, leave
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
+    local = os.environ.get("LOCAL_RANK")
+    name = f"cuda:{local}" if options.device == "cuda" and local else options.device
+    device = usable_device(name)  # before the audio is decoded, which may take minutes
+    world = join(device)
+    if not world.leads:
+        logging.disable(logging.WARNING)
+    try:
+        trainer = _build(options, device, world)
+        if options.dry_run:
+            _describe(trainer)
+            return 0
+        return _run(options, trainer)
+    finally:
+        leave()
+
+
+def _build(options: argparse.Namespace, device: object, world: object) -> Trainer:
+    import torch
+
+    from sqcodec.config import load_config
+    from sqcodec.train.corpus import Corpus
+    from sqcodec.train.distributed import World
+    from sqcodec.train.loop import Cadence, Trainer, load_init
+    from sqcodec.train.losses.perceptual import WhisperPerceptual
+    from sqcodec.train.recipe import load_recipe
+    from sqcodec.train.snapshots import Snapshots
+
+    assert isinstance(device, torch.device)
+    assert isinstance(world, World)
+    config = load_config(options.config)
+    recipe = load_recipe(options.recipe or ["published"], config.name).override(options.set)
+    if options.max_steps is not None:
+        recipe = recipe.override([f"max_steps={options.max_steps}"])
+    _make_folder(options.out)
+    if not options.resume and (steps := Snapshots(options.out).steps()):
+        raise InputError(
+            str(options.out),
+            expected="a folder without a run",
+            found=f"a checkpoint of step {steps[-1]}",
+            remedy="Continue it with --resume, or choose another --out.",
+        )
+    perceptual = None
+    if recipe.perceptual != "none":
+        perceptual = WhisperPerceptual.load(
+            recipe.perceptual, sample_rate=config.sample_rate, device=device
+        )
+    # One process of a machine decodes; the others find its cache.
+    if world.local_rank:
+        world.barrier()
+    corpus = Corpus(options.data, config.sample_rate, options.out / "cache")
+    if not world.local_rank:
+        world.barrier()
+    trainer = Trainer(
+        config,
+        recipe,
+        corpus,
+        options.out,
+        device=device,
+        world=world,
+        cadence=Cadence(
+            every=options.every, evaluate_every=options.evaluate_every, keep=options.keep
+        ),
+        compiled=options.compile,
+        perceptual=perceptual,
+    )
+    if options.resume:
+        trainer.resume()
+    elif options.init is not None:
+        trainer.start_from(*load_init(options.init, trainer.config))
+    return trainer
+
+
+def _run(options: argparse.Namespace, trainer: Trainer) -> int:
+    from sqcodec.train.loop import Silent
+    from sqcodec.train.progress import Terminal
+
+    if not trainer.world.leads:
+        stopped = trainer.run(Silent())
+    else:
+        parameters = sum(p.numel() for p in trainer.model.parameters())
+        print(
+            f"SQCodec {trainer.config.name}: {parameters:,} parameters, "
+            f"{trainer.corpus.hours:.2f} h of audio in {', '.join(trainer.corpus.domains)}, "
+            f"{trainer.recipe.max_steps} steps, from step {trainer.step}",
+            flush=True,
+        )
+        with Terminal(trainer.recipe.max_steps, trainer.step) as terminal:
+            stopped = trainer.run(terminal)
+        if stopped:
+            print(f"stopped at step {trainer.step}, saved; continue with --resume", flush=True)
+    return _SIGNAL_EXIT + stopped if stopped else 0
+
+
+def _describe(trainer: Trainer) -> None:
+    """Print the resolved run and its cost."""
+    from sqcodec.train.estimate import estimate
+
+    cost = estimate(trainer)
+    content = {
+        "config": asdict(trainer.config),
+        "recipe": asdict(trainer.recipe),
+        "data": trainer.corpus.describe(),
+    }
+    if not trainer.world.leads:
+        return
+    print(json.dumps(content, indent=1))
+    steps = trainer.recipe.max_steps - trainer.step
+    print(f"codec: {cost.codec_parameters:,} parameters")
+    print(f"discriminator: {cost.adversary_parameters:,} parameters")
+    print(f"memory: about {cost.memory_bytes / 2**30:.1f} GiB on {trainer.device}")
+    print(
+        f"time: about {cost.step_s:.1f} s a step of {cost.audio_s:.1f} s of audio, "
+        f"{steps * cost.step_s / 3600:.1f} h for {steps} steps"
+    )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        found = "a file" if path.is_file() else error.strerror or str(error)
+        raise InputError(f"--out {path}", expected="a folder to write to", found=found) from None
