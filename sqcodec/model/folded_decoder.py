@@ -34,6 +34,9 @@ class Moments:
 
     def update(self, x: Tensor) -> None:
         count = x.shape[1]
+        if not x.shape[2]:  # a stage without a gate
+            self.count += count
+            return
         spread, mean = torch.var_mean(x.double(), dim=1, correction=0)
         if self.count == 0:
             self.count, self.mean, self.squares = count, mean, spread * count

@@ -275,7 +275,7 @@ class Trainer:
         spent = sum(values["step_s"] for values in recent)
         crops = self.recipe.batch_size * self.recipe.accumulate
         row["audio_s_per_s"] = len(recent) * crops * self.length / (self.config.sample_rate * spent)
-        row |= {"seconds": self.seconds, "skipped": self.skipped, **self.usage.summary()}
+        row |= {"seconds": self.seconds, "skipped": self.skipped, **self.usage.summary(self.world)}
         rng = self.world.gather(torch.get_rng_state())
         best = False
         if self.world.leads:

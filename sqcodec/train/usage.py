@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from sqcodec.train.distributed import World
+
 
 class CodeUsage:
     """Counts codes until `summary` is taken.
@@ -24,15 +26,16 @@ class CodeUsage:
         """Count codes of any shape."""
         self.counts += torch.bincount(codes.flatten(), minlength=self.codebook_size)
 
-    def summary(self) -> dict[str, float]:
-        """Usage since the last summary.
+    def summary(self, world: World) -> dict[str, float]:
+        """Usage since the last summary, over all processes.
 
         Returns:
             ``code_usage``: distinct codes over those that as many uniform draws would give on
             average; ``code_perplexity``: exponential of the entropy, which never exceeds the number
             of codes counted. NaN if none were.
         """
-        counts = self.counts[self.counts > 0].double()
+        all_counts = world.mean(self.counts.double()) * world.size
+        counts = all_counts[all_counts > 0]
         self.counts.zero_()
         total = float(counts.sum())
         if not total:
