@@ -1,9 +1,10 @@
 """Our metrics against the official algorithms: CPU time, wall time, memory, and the difference.
 
-On 40 pairs of 10 s at 16 kHz, made here (from LibriSpeech below ``SQBENCH_SHARED``, or synthetic):
+On 40 pairs of 10 s at 16 kHz (`benchmarks/metric_pairs.py`):
 
-* CPU time of each metric, ours and `benchmarks/official_metrics.py`, alternating on the same pair
-  in one process on one thread, after one pair of warm-up;
+* CPU time of reading and of each metric, ours and `benchmarks/official_metrics.py`: a process each,
+  on one thread, in turn on the same pair, after one pair of warm-up. Ours has the environment of
+  our workers, the other has the user's: the way memory is allocated is part of either;
 * wall time of `sqbench.scoring.score_folders` with two workers, against the scripts as shipped (a
   process per metric, in series, on default threads), both from a cold interpreter;
 * peak memory of each scoring worker.
@@ -21,106 +22,110 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from metric_pairs import RATE, make_pairs
 
 from sqbench import audio
+from sqbench.metrics import registry
+from sqbench.metrics.protocol import prepare
 from sqbench.runner.pool import WORKER_ENVIRONMENT, ProcessPool
 from sqbench.runner.worker import peak_rss_bytes
 from sqbench.scoring import score_folders
 
 HERE = Path(__file__).resolve()
-SHARED = Path(os.environ.get("SQBENCH_SHARED", HERE.parents[2] / "shared"))
 METRICS = ("sdr", "mel", "stoi", "pesq")
-RATE = 16_000
+READING = "reading"
+PARTS = (READING, *METRICS)
 WORKERS = 2
 
-Samples = NDArray[np.float64]
+Answer: TypeAlias = dict[str, list[float]]
+"""CPU seconds and value, by part."""
 
 
-def clips(count: int, length: int) -> tuple[Iterator[Samples], str]:
-    """Reference clips, and what they are."""
-    files = sorted((SHARED / "data/eval/LibriSpeech").rglob("*.flac"))
-    if files:
-        speech = np.concatenate([audio.first_channel(audio.read(path)[0]) for path in files])
-        if speech.shape[0] >= count * length:
-            return (speech[i * length :][:length] for i in range(count)), "LibriSpeech"
-    return (synthetic(i, length) for i in range(count)), "synthetic speech"
-
-
-def synthetic(seed: int, length: int) -> Samples:
-    """A buzz through moving formants, with syllables and pauses."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(length) / RATE
-    pitch = 90 + 10 * seed % 120
-    phase = 2 * np.pi * (pitch * t + 5 * np.sin(2 * np.pi * rng.uniform(0.4, 0.9) * t))
-    out = 0.002 * rng.standard_normal(length)
-    centres = (500 + 250 * np.sin(8 * t + seed), 1500 + 500 * np.sin(5 * t), 2600 + 0 * t)
-    for k in range(1, int(6000 / pitch)):
-        gain = sum(1 / (1 + ((k * pitch - centre) / 180) ** 2) for centre in centres)
-        out += 0.05 * gain * np.sin(k * phase + k * k)
-    syllables = np.clip(np.sin(2 * np.pi * 2.3 * t) + 0.6, 0, None)
-    return np.asarray(out * syllables * (np.mod(t, 2.1) < 1.8))
-
-
-def damage(clean: Samples, kind: int) -> Samples:
-    """Noise at 20 dB, a low-pass with a delay, six bits, or soft clipping."""
-    if kind == 0:
-        noise = np.random.default_rng(1).standard_normal(clean.shape[0])
-        return np.asarray(clean + 0.1 * np.std(clean) * noise)
-    if kind == 1:
-        return np.convolve(clean, np.hanning(11) / np.hanning(11).sum())[: clean.shape[0]]
-    if kind == 2:
-        peak = np.abs(clean).max()
-        return np.asarray(np.round(clean / peak * 32) / 32 * peak)
-    return np.asarray(np.tanh(8 * clean) / 8)
-
-
-def make_pairs(folder: Path, count: int, seconds: float) -> str:
-    """Write ``folder/ref`` and ``folder/est`` as 16-bit WAV; returns what the audio is."""
-    import soundfile
-
-    length = int(seconds * RATE)
-    references, name = clips(count, length)
-    for i, clean in enumerate(references):
-        for side, samples in (("ref", clean), ("est", damage(clean, i % 4))):
-            path = folder / side / f"clip{i:03}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, np.clip(samples, -1, 1), RATE, subtype="PCM_16")
-    return name
-
-
-def measure_cpu(folder: Path) -> dict[str, Any]:
-    """CPU seconds and largest difference per metric; to be run on one thread."""
+def answer_official(reference: Path, estimate: Path) -> Answer:
+    """One pair as the scripts measure it: each metric reads the files itself."""
     import official_metrics
-    import torch
 
-    from sqbench.metrics import registry
-    from sqbench.metrics.protocol import prepare
+    answer = {READING: [0.0, 0.0]}
+    for metric in METRICS:
+        start = time.process_time()
+        pair = official_metrics.load(reference, estimate)
+        middle = time.process_time()
+        value = official_metrics.METRICS[metric](*pair)
+        answer[READING][0] += middle - start
+        answer[metric] = [time.process_time() - middle, value]
+    return answer
 
-    torch.set_num_threads(1)
-    spent = {metric: {"official": 0.0, "ours": 0.0, "difference": 0.0} for metric in METRICS}
-    paths = sorted((folder / "ref").glob("*.wav"))
-    for number, path in enumerate([paths[0], *paths]):
-        reference, rate = audio.read(path)
-        estimate, _ = audio.read(folder / "est" / path.name)
-        for metric in METRICS:
-            start = time.process_time()
-            official = official_metrics.METRICS[metric](reference, estimate, rate)
-            middle = time.process_time()
-            ours = registry.get(metric).measure(prepare(reference, rate, estimate, rate))
-            end = time.process_time()
-            if number > 0:
-                row = spent[metric]
-                row["official"] += middle - start
-                row["ours"] += end - middle
-                row["difference"] = max(row["difference"], abs(ours - official))
+
+def answer_ours(reference: Path, estimate: Path) -> Answer:
+    """One pair as a worker measures it: read, checked and prepared once."""
+    start = time.process_time()
+    pair = prepare(*audio.read(reference), *audio.read(estimate))
+    answer = {READING: [time.process_time() - start, 0.0]}
+    for metric in METRICS:
+        start = time.process_time()
+        value = registry.get(metric).measure(pair)
+        answer[metric] = [time.process_time() - start, value]
+    return answer
+
+
+def serve(answer: Callable[[Path, Path], Answer], folder: Path) -> None:
+    """Answer for each file named on stdin, with a line of JSON."""
+    for line in sys.stdin:
+        name = line.strip()
+        print(json.dumps(answer(folder / "ref" / name, folder / "est" / name)), flush=True)
+
+
+@contextmanager
+def asking(role: str, folder: Path, extra: Mapping[str, str]) -> Iterator[Callable[[str], Answer]]:
+    """A process in a role, as a function of a file's name."""
+    with subprocess.Popen(
+        [sys.executable, str(HERE), "--role", role, "--folder", str(folder)],
+        env={**plain_environment(), **extra},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        lines, answers = process.stdin, process.stdout
+        assert lines is not None
+        assert answers is not None
+
+        def ask(name: str) -> Answer:
+            print(name, file=lines, flush=True)
+            answer: Answer = json.loads(answers.readline())
+            return answer
+
+        yield ask
+
+
+def measure_cpu(folder: Path) -> dict[str, dict[str, float]]:
+    """CPU seconds of both sides and the largest difference, by part."""
+    one_thread = {key: one for key, one in WORKER_ENVIRONMENT.items() if key.endswith("_THREADS")}
+    spent = {part: {"official": 0.0, "ours": 0.0, "difference": 0.0} for part in PARTS}
+    names = sorted(path.name for path in (folder / "ref").glob("*.wav"))
+    with (
+        asking("official", folder, one_thread) as ask_official,
+        asking("ours", folder, WORKER_ENVIRONMENT) as ask_ours,
+    ):
+        ask_official(names[0])
+        ask_ours(names[0])
+        for name in names:
+            official, ours = ask_official(name), ask_ours(name)
+            for part, row in spent.items():
+                row["official"] += official[part][0]
+                row["ours"] += ours[part][0]
+                row["difference"] = max(row["difference"], abs(ours[part][1] - official[part][1]))
     return spent
+
+
+def plain_environment() -> dict[str, str]:
+    """The user's environment, without what would limit threads or tune memory."""
+    return {key: value for key, value in os.environ.items() if key not in WORKER_ENVIRONMENT}
 
 
 def score_once(folder: Path) -> dict[str, Any]:
@@ -140,14 +145,10 @@ def score_once(folder: Path) -> dict[str, Any]:
     return {"values": values, "peaks": peaks}
 
 
-def child(arguments: list[str], one_thread: bool) -> Any:
-    """Run a Python script; returns what it prints, as JSON."""
-    kept = {key: value for key, value in os.environ.items() if key not in WORKER_ENVIRONMENT}
+def child(arguments: list[str]) -> Any:
+    """Run a Python script in the plain environment; returns what it prints, as JSON."""
     done = subprocess.run(
-        [sys.executable, *arguments],
-        env={**kept, **WORKER_ENVIRONMENT} if one_thread else kept,
-        stdout=subprocess.PIPE,
-        check=True,
+        [sys.executable, *arguments], env=plain_environment(), stdout=subprocess.PIPE, check=True
     )
     return json.loads(done.stdout)
 
@@ -157,7 +158,7 @@ def measure_wall(folder: Path, rounds: int) -> tuple[float, float, dict[str, Any
     slow, fast = [], []
     for _ in range(rounds):
         start = time.perf_counter()
-        ours = child([str(HERE), "--role", "score", "--folder", str(folder)], one_thread=False)
+        ours = child([str(HERE), "--role", "score", "--folder", str(folder)])
         middle = time.perf_counter()
         official = {
             metric: child(
@@ -166,8 +167,7 @@ def measure_wall(folder: Path, rounds: int) -> tuple[float, float, dict[str, Any
                     metric,
                     str(folder / "ref"),
                     str(folder / "est"),
-                ],
-                one_thread=False,
+                ]
             )
             for metric in METRICS
         }
@@ -196,13 +196,16 @@ def report(spent: dict[str, Any], wall: tuple[float, float, dict[str, Any]], tit
 
     totals = {side: sum(spent[m][side] for m in METRICS) for side in ("official", "ours")}
     pesq = spent["pesq"]
-    for metric in METRICS:
-        one = spent[metric]
-        name = f"{metric.upper()}, CPU"
-        lines.append(row(name, one["official"], one["ours"], "", f"{one['difference']:.1e}", "s"))
+    for part, one in spent.items():
+        name, difference = f"{part.upper()}, CPU", f"{one['difference']:.1e}"
+        if part == READING:
+            name, difference = "reading and preparing, CPU", ""
+        lines.append(row(name, one["official"], one["ours"], "", difference, "s"))
     rest = {side: totals[side] - pesq[side] for side in totals}
     lines.append(row("without PESQ, CPU", rest["official"], rest["ours"], "4.5x", "", "s"))
     lines.append(row("all four, CPU", totals["official"], totals["ours"], "2x", "", "s"))
+    both = {side: totals[side] + spent[READING][side] for side in totals}
+    lines.append(row("with reading, CPU", both["official"], both["ours"], "", "", "s"))
     slow, fast, ours = wall
     lines.append(row(f"wall, {WORKERS} workers", slow, fast, "5x", "", "s"))
     shares = [f"{pesq[side] / totals[side]:.0%}" for side in ("official", "ours")]
@@ -232,17 +235,19 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=1, help="of wall time; the best counts")
-    parser.add_argument("--role", choices=["cpu", "score"], help=argparse.SUPPRESS)
+    parser.add_argument("--role", choices=["official", "ours", "score"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.role == "score":
+        print(json.dumps(score_once(options.folder)))
+        return
     if options.role is not None:
-        work = measure_cpu if options.role == "cpu" else score_once
-        print(json.dumps(work(options.folder)))
+        serve(answer_ours if options.role == "ours" else answer_official, options.folder)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = make_pairs(folder, options.pairs, options.seconds)
-        spent = child([str(HERE), "--role", "cpu", "--folder", name], one_thread=True)
+        spent = measure_cpu(folder)
         wall = measure_wall(folder, options.rounds)
         title = f"{options.pairs} pairs of {options.seconds:g} s, {RATE // 1000} kHz, {source}"
         print(report(spent, wall, title))

@@ -1,9 +1,10 @@
 """The slow path that `benchmarks/metrics.py` compares with: the metrics as the challenge runs them.
 
 A plain re-implementation of the shape of the official scripts: one process per metric, every
-library imported whichever metric it is, file after file, on the libraries' default threads. SDR is
-mir_eval's; MEL is float32 torch as audiotools drives it; STOI loops over frames and segments; PESQ
-is the ``pesq`` package. Run: ``python benchmarks/official_metrics.py METRIC REF_DIR EST_DIR``.
+library imported whichever metric it is, file after file (so that four metrics read each file four
+times), on the libraries' default threads. SDR is mir_eval's; MEL is float32 torch as audiotools
+drives it, windows and filters kept from file to file; STOI loops over frames and segments; PESQ is
+the ``pesq`` package. Run: ``python benchmarks/official_metrics.py METRIC REF_DIR EST_DIR``.
 """
 
 from __future__ import annotations
@@ -41,13 +42,17 @@ def _filters(rate: int, n_fft: int, n_mels: int) -> NDArray[np.float32]:
     return np.asarray(librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=n_mels))
 
 
-def _mel_spectrogram(samples: Samples, rate: int, n_fft: int, n_mels: int) -> torch.Tensor:
-    window = torch.from_numpy(signal.get_window("hann", n_fft)).float()
+@lru_cache
+def _window(length: int) -> torch.Tensor:
+    return torch.from_numpy(signal.get_window("hann", length)).float()
+
+
+def _mel_spectrogram(samples: torch.Tensor, rate: int, n_fft: int, n_mels: int) -> torch.Tensor:
     stft = torch.stft(
-        torch.from_numpy(samples).float()[None],
+        torch.nn.functional.pad(samples, (0, 0), "reflect"),  # a copy: audiotools may pad here
         n_fft=n_fft,
         hop_length=n_fft // 4,
-        window=window,
+        window=_window(n_fft),
         return_complex=True,
         center=True,
     )
@@ -58,9 +63,10 @@ def _mel_spectrogram(samples: Samples, rate: int, n_fft: int, n_mels: int) -> to
 def mel(reference: Samples, estimate: Samples, rate: int) -> float:
     distance = torch.nn.L1Loss()
     loss = torch.tensor(0.0)
+    first, second = (torch.from_numpy(samples).float()[None] for samples in (reference, estimate))
     for n_fft, n_mels in ((2048, 150), (512, 80)):
-        x = _mel_spectrogram(reference, rate, n_fft, n_mels)
-        y = _mel_spectrogram(estimate, rate, n_fft, n_mels)
+        x = _mel_spectrogram(first, rate, n_fft, n_mels)
+        y = _mel_spectrogram(second, rate, n_fft, n_mels)
         loss += distance(x.clamp(1e-5).pow(2.0).log10(), y.clamp(1e-5).pow(2.0).log10())
         loss += distance(x, y)
     return float(loss)
@@ -145,12 +151,21 @@ METRICS: dict[str, Callable[[Samples, Samples, int], float]] = {
 }
 
 
+def load(reference: Path, estimate: Path) -> tuple[Samples, Samples, int]:
+    """First channels at the reference's rate, cut to the shorter, and that rate."""
+    first, rate = soundfile.read(reference)
+    second, second_rate = soundfile.read(estimate)
+    if second_rate != rate:
+        second = librosa.resample(second, orig_sr=second_rate, target_sr=rate)
+    length = min(first.shape[0], second.shape[0])
+    first, second = (s if s.ndim == 1 else s[:, 0] for s in (first[:length], second[:length]))
+    return first, second, rate
+
+
 def main(metric: str, reference: str, estimate: str) -> None:
     scores = {}
     for path in sorted(Path(reference).glob("*.wav")):
-        first, rate = soundfile.read(path)
-        second, _ = soundfile.read(Path(estimate) / path.name)
-        scores[path.name] = METRICS[metric](first, second, rate)
+        scores[path.name] = METRICS[metric](*load(path, Path(estimate) / path.name))
     print(json.dumps(scores))
 
 

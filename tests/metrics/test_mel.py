@@ -28,6 +28,15 @@ def test_filterbank_is_that_of_librosa(rate: int, n_fft: int, n_mels: int) -> No
     assert ours == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.parametrize("rate", [1500, 8000, 16000, 48000])
+@pytest.mark.parametrize(("n_fft", "n_mels"), [(2048, 150), (512, 80)], ids=["2048", "512"])
+def test_the_parts_make_up_the_filterbank(rate: int, n_fft: int, n_mels: int) -> None:
+    whole = np.zeros((n_mels, n_fft // 2 + 1), dtype=np.float32)
+    for filters, bins, weights in module._bands(rate, n_fft, n_mels):
+        whole[filters, bins] += weights.T
+    assert np.array_equal(whole, filterbank(rate, n_fft, n_mels))
+
+
 @pytest.mark.parametrize("rate", [16000, 22050, 48000])
 def test_equals_librosa(rate: int) -> None:
     pytest.importorskip("librosa")

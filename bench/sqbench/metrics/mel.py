@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 from sqbench.metrics.base import Metric, Pair, Samples, Undefined
 
 FLOOR = 1e-5
-_ELEMENTS = 1 << 17  # samples transformed at once: bounds memory, and stays in cache
+_ELEMENTS = 1 << 16  # samples transformed at once: bounds memory, and stays in cache
+_FILTERS = 16  # in one product: with fewer there are more calls, with more there are more zeros
 
 
 @dataclass(frozen=True)
@@ -52,54 +52,75 @@ class MEL(Metric):
                 f"{pair.reference.shape[0]} samples are too few for a window "
                 f"({shortest} needed; official: RuntimeError)"
             )
-        return sum(
-            distance(pair.reference, pair.estimate, pair.sample_rate, r) for r in RESOLUTIONS
-        )
+        length = pair.reference.shape[0]
+        signals = _extended(pair.reference, pair.estimate, shortest - 1)
+        return sum(distance(signals, length, pair.sample_rate, r) for r in RESOLUTIONS)
 
 
-def distance(reference: Samples, estimate: Samples, rate: int, resolution: Resolution) -> float:
-    """Log plus linear distance at one resolution, of ``[T]`` against ``[T]``."""
-    n_fft, hop = resolution.n_fft, resolution.hop
-    filters = _sparse_filterbank(rate, n_fft, resolution.n_mels)
-    window = _hann(n_fft)
-    signals = np.stack([reference, estimate]).astype(np.float32)
-    padded = np.pad(signals, ((0, 0), (n_fft // 2, n_fft // 2)), mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=1)[:, ::hop]
+def distance(signals: NDArray[np.float32], length: int, rate: int, resolution: Resolution) -> float:
+    """Log plus linear distance at one resolution, of two signals of ``length`` samples.
+
+    ``signals`` is ``[2, before + length + before]``, extended at both ends as by `_extended`.
+    """
+    n_fft, n_mels = resolution.n_fft, resolution.n_mels
+    beyond = (signals.shape[1] - length - n_fft) // 2
+    framed = signals[:, beyond : signals.shape[1] - beyond]
+    frames = np.lib.stride_tricks.sliding_window_view(framed, n_fft, axis=1)[:, :: resolution.hop]
     count = frames.shape[1]
     block = max(1, _ELEMENTS // (2 * n_fft))
     log_sum = linear_sum = 0.0
     for start in range(0, count, block):
-        a, b = _mel(frames[:, start : start + block], window, filters)
+        a, b = _mel(frames[:, start : start + block], rate, resolution)
         linear_sum += float(np.sum(np.abs(a - b), dtype=np.float64))
         ratio = np.maximum(a, np.float32(FLOOR)) / np.maximum(b, np.float32(FLOOR))
-        log_sum += float(np.sum(np.abs(np.log10(ratio)), dtype=np.float64))
-    return (2 * log_sum + linear_sum) / int(count * resolution.n_mels)
+        log_sum += float(np.sum(np.abs(np.log10(ratio, out=ratio)), dtype=np.float64))
+    return (2 * log_sum + linear_sum) / int(count * n_mels)
 
 
-def _mel(
-    frames: NDArray[np.float32], window: NDArray[np.float32], filters: Any
-) -> NDArray[np.float32]:
-    """Mel magnitudes ``[2, mels, frames]`` of ``[2, frames, n_fft]``."""
+def _extended(reference: Samples, estimate: Samples, before: int) -> NDArray[np.float32]:
+    """Both in float32, ``[2, before + T + before]``, mirrored about their first and last sample."""
+    signals = np.empty((2, reference.shape[0] + 2 * before), dtype=np.float32)
+    inside = signals[:, before:-before]
+    inside[0], inside[1] = reference, estimate
+    signals[:, :before] = inside[:, before:0:-1]
+    signals[:, -before:] = inside[:, -2 : -before - 2 : -1]
+    return signals
+
+
+def _mel(frames: NDArray[np.float32], rate: int, resolution: Resolution) -> NDArray[np.float32]:
+    """Mel magnitudes ``[2, frames, mels]`` of ``[2, frames, n_fft]``."""
     from scipy import fft
 
-    magnitude = np.abs(fft.rfft(frames * window, axis=-1, overwrite_x=True))
-    flat = magnitude.reshape(-1, magnitude.shape[-1])
-    # Not a dense product: most weights are zero, and BLAS may round by its number of threads.
-    mels = filters @ flat.T
-    return np.asarray(np.moveaxis(mels.reshape(-1, 2, frames.shape[1]), 1, 0))
+    windowed = frames * _hann(resolution.n_fft)
+    magnitude = np.abs(fft.rfft(windowed, axis=-1, overwrite_x=True))
+    mels = np.empty((*magnitude.shape[:-1], resolution.n_mels), dtype=np.float32)
+    for filters, bins, weights in _bands(rate, resolution.n_fft, resolution.n_mels):
+        np.matmul(magnitude[..., bins], weights, out=mels[..., filters])
+    return mels
+
+
+@lru_cache(maxsize=32)
+def _bands(rate: int, n_fft: int, n_mels: int) -> list[tuple[slice, slice, NDArray[np.float32]]]:
+    """The filterbank in parts: the filters, the bins that they span, weights ``[bins, filters]``.
+
+    Most weights of the whole matrix are zero, and BLAS may round a large product by its number of
+    threads; it does not divide products as small as these.
+    """
+    weights = filterbank(rate, n_fft, n_mels)
+    bands = []
+    for first in range(0, n_mels, _FILTERS):
+        part = weights[first : first + _FILTERS]
+        used = np.flatnonzero(part.any(axis=0))
+        bins = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 0)
+        filters = slice(first, first + part.shape[0])
+        bands.append((filters, bins, np.ascontiguousarray(part[:, bins].T)))
+    return bands
 
 
 @lru_cache(maxsize=4)
 def _hann(n: int) -> NDArray[np.float32]:
     """Periodic Hann window."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
-
-
-@lru_cache(maxsize=32)
-def _sparse_filterbank(rate: int, n_fft: int, n_mels: int) -> Any:
-    from scipy import sparse
-
-    return sparse.csr_array(filterbank(rate, n_fft, n_mels))
 
 
 def filterbank(rate: int, n_fft: int, n_mels: int) -> NDArray[np.float32]:

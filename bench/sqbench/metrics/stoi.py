@@ -109,40 +109,50 @@ def _bands(halves: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[
 
     count = halves.shape[0] - 2
     low, high = BAND_EDGES[0], BAND_EDGES[-1]
-    starts = np.array(BAND_EDGES[:-1]) - low
-    out = np.empty((len(starts), count))
+    starts = 2 * (np.array(BAND_EDGES[:-1]) - low)
+    out = np.empty((starts.size, count))
+    padded = np.zeros((min(_BLOCK, count), N_FFT))
     for begin in range(0, count, _BLOCK):
         end = min(count, begin + _BLOCK)
-        frames = np.concatenate([halves[begin:end], halves[begin + 1 : end + 1]], axis=1)
-        spectrum = fft.rfft(frames * window, N_FFT, axis=-1)[:, low:high]
-        power = np.square(spectrum.real) + np.square(spectrum.imag)
-        out[:, begin:end] = np.sqrt(np.add.reduceat(power, starts, axis=1)).T
+        frames = padded[: end - begin]
+        np.multiply(halves[begin:end], window[:HOP], out=frames[:, :HOP])
+        np.multiply(halves[begin + 1 : end + 1], window[HOP:], out=frames[:, HOP:FRAME])
+        # Real and imaginary parts side by side: their squares are summed over a band alike.
+        parts = fft.rfft(frames, axis=-1)[:, low:high].view(np.float64)
+        out[:, begin:end] = np.sqrt(np.add.reduceat(np.square(parts), starts, axis=1)).T
     return out
 
 
 def _correlate(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """The mean correlation of 30-frame segments, of ``[15, frames]`` against ``[15, frames]``."""
-    segments = x.shape[1] - SEGMENT + 1
+    # The frame within a segment comes first, so that sums run over whole rows: [30, 15, segments].
+    views = [
+        np.lib.stride_tricks.sliding_window_view(bands, SEGMENT, axis=1).transpose(2, 0, 1)
+        for bands in (x, y, x * CLIP)
+    ]
+    segments = views[0].shape[2]
     total = 0.0
     for begin in range(0, segments, _BLOCK):
-        end = min(segments, begin + _BLOCK)
-        # The frame within a segment comes first, so that sums run over whole rows.
-        xs, ys = (
-            np.stack([bands[:, begin + k : end + k] for k in range(SEGMENT)]) for bands in (x, y)
-        )
+        xs, ys, most = (view[..., begin : begin + _BLOCK] for view in views)
         with np.errstate(divide="ignore", invalid="ignore"):
-            ys *= np.sqrt(np.sum(xs * xs, axis=0) / np.sum(ys * ys, axis=0))
-            np.minimum(ys, xs * CLIP, out=ys)
-            xs -= np.mean(xs, axis=0)
+            ys = ys * np.sqrt(_products(xs, xs) / _products(ys, ys))
+            np.minimum(ys, most, out=ys)
+            xs = xs - np.mean(xs, axis=0)
             ys -= np.mean(ys, axis=0)
-            if not np.isfinite(ys).all():
+            energy = _products(ys, ys)
+            if not np.isfinite(energy).all():
                 raise Undefined(
                     "the estimate is exactly zero in a band over a whole segment of "
                     f"{SEGMENT} frames (official: ValueError)"
                 )
-            norms = np.sqrt(np.sum(xs * xs, axis=0) * np.sum(ys * ys, axis=0))
-            total += float(np.sum(np.sum(xs * ys, axis=0) / norms))
+            norms = np.sqrt(_products(xs, xs) * energy)
+            total += float(np.sum(_products(xs, ys) / norms))
     score = total / ((len(BAND_EDGES) - 1) * float(segments))
     if not np.isfinite(score):
         raise Undefined("a band of a whole segment does not change (official: NaN)")
     return score
+
+
+def _products(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum of products over the first axis, without an array of them."""
+    return np.asarray(np.einsum("kbs,kbs->bs", a, b))
