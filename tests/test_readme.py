@@ -32,7 +32,7 @@ def test_commands_parse(command: str) -> None:
 
         parser().parse_args(words[1:])
     else:
-        from sqcodec.train.__main__ import parser as train_parser
+        from sqcodec.train.command import parser as train_parser
 
         assert words[:3] == ["python", "-m", "sqcodec.train"]
         train_parser().parse_args(words[3:])

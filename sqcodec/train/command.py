@@ -127,9 +127,10 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
     from sqcodec.config import load_config
     from sqcodec.train.corpus import Corpus
     from sqcodec.train.distributed import World
-    from sqcodec.train.loop import Cadence, Trainer, load_init
+    from sqcodec.train.loop import Cadence, Trainer
     from sqcodec.train.losses.perceptual import WhisperPerceptual
     from sqcodec.train.recipe import load_recipe
+    from sqcodec.train.resuming import load_init
     from sqcodec.train.snapshots import Snapshots
 
     assert isinstance(device, torch.device)

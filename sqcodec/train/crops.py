@@ -94,9 +94,9 @@ def low_pass(audio: Tensor, cutoffs: Sequence[float]) -> Tensor:
     spectrum = torch.fft.rfft(audio)
     band = torch.linspace(0.0, 1.0, spectrum.shape[1], device=audio.device)
     edges = torch.tensor(cutoffs, device=audio.device)[:, None]
-    return torch.fft.irfft(
-        spectrum * torch.sigmoid((edges - band) * (4 / _TRANSITION)), audio.shape[1]
-    )
+    kept = spectrum * torch.sigmoid((edges - band) * (4 / _TRANSITION))
+    filtered: Tensor = torch.fft.irfft(kept, audio.shape[1])
+    return filtered
 
 
 class Prefetcher:

@@ -54,7 +54,7 @@ class Crops:
         model.eval()
         values: dict[str, float] = {}
         for domain, crops in self.batches.items():
-            found = [snr_db(model(part), part) for part in crops.split(4)]
+            found = [snr_db(model(part), part) for part in torch.split(crops, 4)]
             values[f"snr_db_{domain}"] = float(torch.cat(found).mean())
         if values:
             values["snr_db"] = float(np.mean(list(values.values())))

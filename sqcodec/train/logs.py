@@ -67,7 +67,7 @@ class Board:
         except ImportError:
             logger.warning("no TensorBoard log: pip install 'sqbench[train]' brings tensorboard")
             return
-        self._writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(folder / "tensorboard"))
 
     def scalars(self, row: dict[str, Any]) -> None:
         """Every number of a row, at its step."""

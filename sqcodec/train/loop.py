@@ -4,48 +4,39 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from sqcodec.checkpoint import load_checkpoint, tensors_sha256
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
 from sqcodec.train import card as cards
+from sqcodec.train import reporting, resuming
 from sqcodec.train.corpus import Corpus
 from sqcodec.train.crops import Loader, Prefetcher
 from sqcodec.train.distributed import World
-from sqcodec.train.evaluation import Benchmark, Crops, better
+from sqcodec.train.evaluation import Crops
 from sqcodec.train.logs import Board, Log
 from sqcodec.train.losses.perceptual import WhisperPerceptual
 from sqcodec.train.networks import Average, adversary_learner, codec_learner
 from sqcodec.train.objective import Objective
 from sqcodec.train.recipe import Recipe
-from sqcodec.train.record import open_stage, write_json
+from sqcodec.train.record import write_json
 from sqcodec.train.sampler import Sampler
 from sqcodec.train.signals import Stop
-from sqcodec.train.snapshots import Snapshots, read_state
+from sqcodec.train.snapshots import Snapshots
 from sqcodec.train.step import Stepper
 from sqcodec.train.usage import CodeUsage
 
 logger = logging.getLogger(__name__)
 
-COUNTERS = ("step", "seconds", "audio_seconds", "skipped", "skipped_in_a_row", "best", "stages",
-            "init")  # fmt: skip
-"""What a checkpoint holds beside tensors; `Trainer`'s attributes of these names."""
-VALIDATED_BY = ("data.files_sha256", "recipe.seed", "recipe.windows", "recipe.seconds",
-                "recipe.select")  # fmt: skip
-"""Where a stage differs, an earlier best step cannot be compared."""
 RECIPE_FILE = "recipe.json"
-VALIDATION_FOLDER = "validation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +141,7 @@ class Trainer:
         self.seconds = self.audio_seconds = 0.0
         self.skipped = self.skipped_in_a_row = 0
         self.best: float | None = None
-        self.stages = [self._stage()]
+        self.stages = [self.stage()]
         self.init: dict[str, Any] | None = None
 
     @property
@@ -209,7 +200,7 @@ class Trainer:
                     last = self.step == self.recipe.max_steps
                     if self.step % self.cadence.every == 0 or last or stopping:
                         self.seconds += time.monotonic() - since
-                        report = self._report(recent, board, stopping)
+                        report = reporting.report(self, recent, board, stopping)
                         if log and board:
                             log.write("report", report)
                             board.scalars(report)
@@ -265,57 +256,6 @@ class Trainer:
         crops = self.sampler.batch(index, self.recipe.batch_size)
         return self.loader.load(self.world.share(crops))
 
-    def _report(
-        self, recent: list[dict[str, float]], board: Board | None, stopping: bool
-    ) -> dict[str, Any]:
-        """Validate, checkpoint, export if best; all processes take part in what is shared."""
-        row: dict[str, Any] = {"step": self.step}
-        for key in dict.fromkeys(key for values in recent for key in values):
-            row[key] = float(np.mean([values[key] for values in recent if key in values]))
-        spent = sum(values["step_s"] for values in recent)
-        crops = self.recipe.batch_size * self.recipe.accumulate
-        row["audio_s_per_s"] = len(recent) * crops * self.length / (self.config.sample_rate * spent)
-        row |= {"seconds": self.seconds, "skipped": self.skipped, **self.usage.summary(self.world)}
-        rng = self.world.gather(torch.get_rng_state())
-        best = False
-        if self.world.leads:
-            values = self._validate(board, stopping)
-            row |= {f"val_{key}": value for key, value in values.items()}
-            chosen = values.get(self.recipe.select)
-            if not values or (
-                chosen is not None
-                and math.isfinite(chosen)
-                and better(self.recipe.select, chosen, self.best)
-            ):
-                self.best, best = chosen, True
-                cards.export(self.evaluated, self.card(values), self.out)
-            self.snapshots.write(self.step, self.state(rng), best)
-        self.best = self.world.gather(self.best)[0]
-        return row
-
-    def _validate(self, board: Board | None, stopping: bool) -> dict[str, float]:
-        assert self.crops is not None
-        values = self.crops.measure(self.evaluated)
-        if board:
-            for domain, crops in self.crops.batches.items():
-                with torch.no_grad():
-                    decoded = self.evaluated(crops[:1])[0]
-                first = self.step <= self.cadence.every
-                board.pair(domain, crops[0], decoded, 0 if first else self.step)
-        every, last = self.cadence.evaluate_every, self.step == self.recipe.max_steps
-        if values and every and not stopping and (last or self.step % every == 0):
-            try:
-                label = f"sqcodec-{self.config.name}"
-                benchmark = Benchmark(
-                    self.corpus, self.held_out, self.out / VALIDATION_FOLDER, label
-                )
-            except ImportError as error:
-                logger.warning("no benchmark metrics: %s", error)
-                return values
-            name = f"step-{self.step}"
-            values |= benchmark.measure(self.evaluated, name, tensors_sha256(self.evaluated))
-        return values
-
     def describe(self) -> dict[str, Any]:
         """The resolved run, all its stages so far included."""
         return {
@@ -339,7 +279,7 @@ class Trainer:
             "validation": values or "none",
         }
 
-    def _stage(self) -> dict[str, Any]:
+    def stage(self) -> dict[str, Any]:
         """What holds from this step on; in JSON's types, since it is compared with a stored one."""
         stage = {
             "from_step": self.step,
@@ -347,6 +287,14 @@ class Trainer:
             "data": self.corpus.describe(),
         }
         return dict(json.loads(json.dumps(stage)))
+
+    def state(self) -> dict[str, Any]:
+        """All that a resume needs (see `sqcodec.train.resuming`)."""
+        return resuming.state(self)
+
+    def resume(self, path: Path | None = None) -> None:
+        """Continue from a checkpoint (the newest, by default); see `resuming.restore`."""
+        resuming.restore(self, path or self.snapshots.latest())
 
     def start_from(self, model: SQCodecModel, origin: dict[str, Any]) -> None:
         """Take the weights of another run or of the authors; ``origin`` goes into the card.
@@ -364,70 +312,3 @@ class Trainer:
             if target is not None:
                 target.load_state_dict(model.state_dict())
         self.init = origin
-
-    def state(self, rng: list[Tensor] | None = None) -> dict[str, Any]:
-        """All that a resume needs."""
-        state: dict[str, Any] = {key: getattr(self, key) for key in COUNTERS}
-        state["config"] = self.config.name
-        state["codec"] = self.codec.state_dict()
-        state["adversary"] = self.adversary.state_dict() if self.adversary else None
-        state["average"] = self.average.model.state_dict() if self.average else None
-        state["rng"] = rng or [torch.get_rng_state()]
-        return state
-
-    def resume(self, path: Path | None = None) -> None:
-        """Continue from a checkpoint of the same network (the newest, by default).
-
-        A changed recipe or corpus is logged and opens a new stage of the run.
-
-        Raises:
-            InputError: missing, unreadable, or of another network.
-        """
-        path = path or self.snapshots.latest()
-        state = read_state(path, {"config", "codec", "adversary", "average", "rng", *COUNTERS})
-        if state["config"] != self.config.name:
-            raise InputError(
-                str(path), expected=f"config {self.config.name}", found=str(state["config"])
-            )
-        try:
-            self.codec.load_state_dict(state["codec"])
-            if self.average is not None:
-                # A run that had none so far starts its average where it stands.
-                self.average.model.load_state_dict(state["average"] or state["codec"]["module"])
-            if self.adversary is not None and state["adversary"] is not None:
-                self.adversary.load_state_dict(state["adversary"])
-        except (RuntimeError, ValueError, KeyError) as error:
-            expected = f"the tensors of {self.config.name}"
-            raise InputError(str(path), expected=expected, found=str(error)) from error
-        # Draws do not depend on it, but what users add to the network may.
-        torch.set_rng_state(state["rng"][min(self.world.rank, len(state["rng"]) - 1)])
-        for key in COUNTERS:
-            setattr(self, key, state[key])
-        self.stages, lines = open_stage(self.stages, self._stage())
-        for line in lines:
-            logger.info("from step %d: %s", self.step, line)
-        if self.best is not None and any(line.startswith(VALIDATED_BY) for line in lines):
-            logger.info("validation is not the same as before: the best so far does not count")
-            self.best = None
-
-
-def load_init(source: str, config: SQCodecConfig) -> tuple[SQCodecModel, dict[str, Any]]:
-    """Weights to start from, and what the card says of them.
-
-    Args:
-        source: ``official``, ``bundled``, or a path (see `sqcodec.weights.load_weights`).
-        config: of the network in training.
-
-    Raises:
-        InputError: there are none, or they are of another network.
-    """
-    from sqcodec.weights import load_weights
-
-    path = Path(source)
-    if source not in ("official", "bundled") and (path.is_file() or (path / "model.json").exists()):
-        model, card = load_checkpoint(path, config)
-        return model, {
-            "file": path.resolve().name, "sha256": tensors_sha256(model), "card": card
-        }  # fmt: skip
-    model, info = load_weights(config.name, source if source in ("official", "bundled") else path)
-    return model, {"source": info.source, "detail": Path(info.detail).name, "sha256": info.sha256}

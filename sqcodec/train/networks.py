@@ -150,5 +150,6 @@ class Average:
     @torch.no_grad()
     def update(self, model: SQCodecModel, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
-        mine, theirs = list(self.model.parameters()), list(model.parameters())
+        mine: list[Tensor] = list(self.model.parameters())
+        theirs: list[Tensor] = list(model.parameters())
         torch._foreach_lerp_(mine, theirs, 1.0 - decay)

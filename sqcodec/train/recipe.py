@@ -151,7 +151,7 @@ class Recipe:
         windows: crop length in attention windows of the config; ``seconds`` wins where not 0.
         seconds: crop length, rounded to whole windows, at least one.
         perceptual: Whisper model of the perceptual loss (hub id or folder), or ``none``.
-        precision: ``float32`` or ``bf16`` (autocast; quantizer, spectra and losses stay in float32).
+        precision: ``float32`` or ``bf16`` (autocast; quantizer and losses stay in float32).
         ema: decay of the average of weights that is evaluated and exported; 0 for none.
         select: what decides on the best step: ``snr_db``, or a metric of sqbench (``sdr``,
             ``mel``, ``stoi``, ``pesq``).
@@ -344,7 +344,7 @@ def _typed(value: Any, like: Any) -> Any:
     if isinstance(like, dict):
         if isinstance(value, str):
             pairs = [part.split(":") for part in value.split(",") if part]
-            value = {name: weight for name, weight in pairs}
+            value = dict(pairs)
         return {str(name): float(weight) for name, weight in value.items()}
     if isinstance(like, bool):
         if value in (True, "true"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +58,8 @@ class Stepper:
 
     def step(self, step: int, batches: Sequence[Tensor]) -> Outcome:
         """Step ``step`` (from 0) on this process's share of each pass's batch, ``[B, T]`` each."""
-        recipe, quantizer = self.recipe, self.codec.module.quantizer
+        recipe = self.recipe
+        quantizer: Any = self.codec.module.quantizer
         values: dict[str, Tensor | float] = {}
         adversary = self.adversary if step >= recipe.adversary.start_step else None
         if adversary is not None and step % recipe.adversary.every == 0:

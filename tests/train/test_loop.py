@@ -17,9 +17,10 @@ from train_fixtures import SMALL_ADVERSARY, TINY, speech_and_music, trainer
 
 from sqcodec.checkpoint import load_checkpoint, read_card
 from sqcodec.errors import InputError
-from sqcodec.train import evaluation, snapshots
-from sqcodec.train.loop import Silent, Trainer, load_init
+from sqcodec.train import evaluation, reporting, snapshots
+from sqcodec.train.loop import Silent, Trainer
 from sqcodec.train.record import finite, open_stage
+from sqcodec.train.resuming import load_init
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +185,7 @@ def test_the_best_step_is_exported_and_kept(
 ) -> None:
     run = trainer(root, tmp_path / "out", max_steps=5)
     values = iter([1.0, 2.0, 1.5, math.nan, 1.9])
-    monkeypatch.setattr(run, "_validate", lambda *_: {"snr_db": next(values)})
+    monkeypatch.setattr(reporting, "validate", lambda *_: {"snr_db": next(values)})
     run.run()
     card = _strict((run.out / "model.json").read_text())
     assert (card["step"], card["validation"]) == (2, {"snr_db": 2.0})
