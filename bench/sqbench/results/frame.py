@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqbench.results import store as stores
 from sqbench.results.aggregate import Failures, rows
-from sqbench.results.record import Record
+from sqbench.results.record import Observation, Record
 from sqbench.results.store import Store
 from sqcodec.errors import InputError
 
@@ -57,6 +57,19 @@ class Results:
     def coding(self) -> pd.DataFrame:
         """One row per clip that a codec coded: bits, seconds of audio, seconds spent."""
         return self._frame("coding").drop(columns=["metric", "metric_version", "protocol", "value"])
+
+    @cached_property
+    def observations(self) -> pd.DataFrame:
+        """One row per clip that an evaluator heard, decoded or original, with the columns of
+        `sqbench.results.record.Observation` and ``run_id``; ``observed`` is the task's."""
+        import pandas as pd
+
+        names = [*Observation.__annotations__, "run_id"]
+        lines = [
+            {**heard, "run_id": self.store.origins[heard["key"]]}
+            for heard in self.store.observations
+        ]
+        return pd.DataFrame(lines, columns=names).drop(columns=["schema", "kind"])
 
     @property
     def problems(self) -> list[str]:
@@ -107,8 +120,8 @@ class Results:
                 found=f"run {', '.join(there)}",
                 remedy="Name another folder.",
             )
-        by_run: dict[str, list[Record]] = {run["run_id"]: [] for run in self.store.runs}
-        for record in self.store.records:
+        by_run: dict[str, list[Record | Observation]] = {r["run_id"]: [] for r in self.store.runs}
+        for record in (*self.store.records, *self.store.observations):
             by_run[self.store.origins[record["key"]]].append(record)
         for run in self.store.runs:
             stores.copy_run(folder, run, by_run[run["run_id"]])

@@ -17,6 +17,10 @@ from sqbench.tasks.evaluators.base import Waveform, WorkerEvaluator
 from sqbench.tasks.words import normaliser
 
 
+OPTIONS: Mapping[str, Any] = {"fwdflat": False, "maxhmmpf": 3000, "maxwpf": 20, "topn": 2}
+"""One pass with narrow beams: as many words right on clean speech, in half the time."""
+
+
 class Sphinx(WorkerEvaluator):
     """Hypotheses by pocketsphinx."""
 
@@ -31,7 +35,7 @@ class Sphinx(WorkerEvaluator):
 
     @cached_property
     def identity(self) -> Mapping[str, Any]:
-        return {"pocketsphinx": metadata.version("pocketsphinx")}
+        return {"pocketsphinx": metadata.version("pocketsphinx"), **OPTIONS}
 
 
 def recognise(waveform: Waveform) -> dict[str, Any]:
@@ -39,7 +43,7 @@ def recognise(waveform: Waveform) -> dict[str, Any]:
     from pocketsphinx import Decoder
 
     # A decoder keeps its running mean of cepstra: with one of them, results depend on the order.
-    decoder = Decoder(samprate=16_000, loglevel="FATAL")
+    decoder = Decoder(samprate=16_000, loglevel="FATAL", **OPTIONS)
     samples = np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype("<i2")
     decoder.start_utt()
     decoder.process_raw(samples.tobytes(), full_utt=True)
