@@ -97,16 +97,12 @@ def _builtin() -> Iterable[EvaluatorEntry]:
         task="er",
         target=f"{_HERE}.probes:EmotionProbe",
         summary="classifier trained on the original audio, speakers apart",
-        modules=("sklearn",),
-        remedy=offline,
     )
     yield EvaluatorEntry(
         name="probe-event",
         task="aec",
         target=f"{_HERE}.probes:EventProbe",
         summary="classifier trained on the original audio, recordings apart",
-        modules=("sklearn",),
-        remedy=offline,
     )
     asr = "pip install 'sqbench[asr]'"
     yield EvaluatorEntry(
