@@ -126,6 +126,4 @@ def observation_key(
     """
     if codec == ORIGINAL:
         source = utterance = ""
-    return digest(
-        "observation", codec, source, utterance, audio_sha256, task, evaluator, judgement
-    )
+    return digest("observation", codec, source, utterance, audio_sha256, task, evaluator, judgement)

@@ -128,9 +128,7 @@ class RunWriter:
         write_json(self.path / RUN_FILE, self.run)
 
 
-def copy_run(
-    out: Path, run: dict[str, Any], records: Sequence[Record | Observation]
-) -> None:
+def copy_run(out: Path, run: dict[str, Any], records: Sequence[Record | Observation]) -> None:
     """Write a loaded run again, its status and times as they are.
 
     Raises:

@@ -84,9 +84,7 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
                 )
             outcome.kept += sum(len(item.metrics) for item in plan.selection.items)
             outcome.kept -= sum(len(job.metrics) for job in jobs)
-            decoded = Decoded(
-                name=codec.spec.name, codec_id=identity, weights=codec.weights.label
-            )
+            decoded = Decoded(name=codec.spec.name, codec_id=identity, weights=codec.weights.label)
             pending.append(decoded)
             heard = unheard(plan.assignments, identity, heard_keys)
             jobs = with_heard(

@@ -1,4 +1,4 @@
-"""Accuracy of predicted classes, agreement with the originals' predictions, likeness of embeddings."""
+"""Shares of clips, and means over clips: accuracy, agreement, likeness."""
 
 from __future__ import annotations
 

@@ -29,7 +29,12 @@ class AEC(Task):
     category = "audio"
     quantities = (
         Quantity(
-            name="aec_acc", title="AEC Acc", unit="%", direction="higher", meaning="accuracy"
+            name="aec_acc",
+            title="AEC Acc",
+            unit="%",
+            direction="higher",
+            meaning="accuracy of audio events",
+            shown=True,
         ),
         Quantity(
             name="aec_agreement",
@@ -97,9 +102,7 @@ class AEC(Task):
             return {n: float(o["label"] == truth[n]) for n, o in observed.items() if n in truth}
 
         alike = {
-            name: float(
-                unit(unpack(one["embedding"])) @ unit(unpack(originals[name]["embedding"]))
-            )
+            name: float(unit(unpack(one["embedding"])) @ unit(unpack(originals[name]["embedding"])))
             for name, one in observed.items()
             if "embedding" in one and "embedding" in originals.get(name, {})
         }

@@ -32,7 +32,12 @@ class ASR(Task):
     category = "speech"
     quantities = (
         Quantity(
-            name="wer", title="WER", unit="%", direction="lower", meaning="word error rate, pooled"
+            name="wer",
+            title="WER",
+            unit="%",
+            direction="lower",
+            meaning="word error rate, all edits over all words",
+            shown=True,
         ),
         Quantity(
             name="word_edits",

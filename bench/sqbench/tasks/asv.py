@@ -21,7 +21,7 @@ from sqbench.results.statistics import N_BOOT, Interval
 from sqbench.tasks.base import Clip, Estimate, Observed, Quantity, Task, TaskData, Trial, utterance
 from sqbench.tasks.embeddings import unit, unpack
 from sqbench.tasks.resampling import Weights, interval
-from sqbench.tasks.verification import Sweep, eer, eer_protocol, min_dcf
+from sqbench.tasks.verification import Sweep, eer, eer_protocol, min_dcf, nearest
 from sqcodec.errors import InputError
 
 FOLDER = "vox1_test_wav"
@@ -29,6 +29,10 @@ TRIALS = "veri_test2.txt"
 DIGITS = 6
 """Trial scores are rounded to so many decimals: beyond, cosines of float32 hold rounding only, and
 equal embeddings would not tie."""
+
+
+_HELD = 1 << 20
+"""Weights of trials held at a time, when intervals are made: 8 MB."""
 
 
 class ASV(Task):
@@ -43,14 +47,16 @@ class ASV(Task):
             title="EER",
             unit="%",
             direction="lower",
-            meaning="equal error rate by the protocol's rule",
+            meaning="equal error rate by the protocol's rule, 100 if all scores are equal",
+            shown=True,
         ),
         Quantity(
             name="eer_interpolated",
-            title="EER interpolated",
+            title="EER interp.",
             unit="%",
             direction="lower",
-            meaning="where the ROC curve crosses the diagonal",
+            meaning="where the ROC curve crosses the diagonal, 50 if all scores are equal",
+            shown=True,
         ),
         Quantity(
             name="min_dcf",
@@ -175,10 +181,10 @@ class _List:
         curve = self.sweep.curve()
         return 100.0 * float(eer(curve)[0]) if quantity != "min_dcf" else min_dcf(curve)
 
-    def resampled(self, weights: Weights) -> NDArray[np.float64]:
-        """Interpolated rates in percent, of weights ``[resamples, trials]``."""
+    def resampled(self, weights: Weights, quantity: str) -> NDArray[np.float64]:
+        """Rates in percent, of weights ``[resamples, trials]``."""
         assert self.sweep is not None
-        return 100.0 * eer(self.sweep.curve(weights))
+        return 100.0 * (nearest if quantity == "eer" else eer)(self.sweep.curve(weights))
 
 
 def _interval(
@@ -189,10 +195,7 @@ def _interval(
     n_boot: int,
     seed: int,
 ) -> Interval:
-    """Speakers are drawn, in all lists at once; a trial counts as often as both of its speakers.
-
-    Of the interpolated rate: the protocol's jumps with the trials that happen to tie.
-    """
+    """Speakers are drawn, in all lists at once; a trial counts as often as both of its speakers."""
     if value is None:
         return Interval(low=None, high=None, reason="a list without trials of both kinds")
     if quantity == "min_dcf":
@@ -208,25 +211,17 @@ def _interval(
             b = np.array([place[t.b] for t in one.trials])
             # A speaker's own trials count once each time it is drawn.
             both = np.where(one.labels, weights[:, a], weights[:, a] * weights[:, b])
-            total += one.resampled(both)
+            total += one.resampled(both, quantity)
         return total / len(lists)
 
     speakers = [data.clips[clip].group for clip in used]
-    # Trials are held for each resample: fewer at a time where they are many.
-    step = max(1, len(trials) // max(1, len(used)))
-    return interval(
-        speakers, _in_parts(rates, step), n_boot=n_boot, seed=seed, unit="speakers"
-    )
+    held = max(1, _HELD // len(trials))
 
+    def in_parts(weights: Weights) -> NDArray[np.float64]:
+        parts = range(0, len(weights), held)
+        return np.concatenate([rates(weights[i : i + held]) for i in parts])
 
-def _in_parts(statistic, step: int):  # type: ignore[no-untyped-def]
-    def parts(weights: Weights) -> NDArray[np.float64]:
-        rows = max(1, len(weights) // step)
-        return np.concatenate(
-            [statistic(weights[i : i + rows]) for i in range(0, len(weights), rows)]
-        )
-
-    return parts
+    return interval(speakers, in_parts, n_boot=n_boot, seed=seed, unit="speakers")
 
 
 def pairs(clips: Iterable[Clip]) -> dict[str, Sequence[Trial]]:

@@ -84,8 +84,9 @@ class Quantity:
         name: ``wer``; the first of a task is the one that tables show.
         title: for people.
         unit: ``%`` or nothing.
-        direction: which way is better; ``None`` for a number that only describes.
+        direction: which way is better.
         meaning: a few words.
+        shown: whether tables have a column for it; files and JSON have all.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Quantity:
     unit: str
     direction: Literal["higher", "lower"]
     meaning: str
+    shown: bool = False
 
 
 class Task(ABC):
@@ -194,5 +196,3 @@ def utterance(source: SLTSource, name: str, *, dataset: str, category: str) -> U
         domain="speech" if category == "speech" else "general",
         path=source.root / name,
     )
-
-

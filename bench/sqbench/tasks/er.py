@@ -41,7 +41,12 @@ class ER(Task):
     category = "speech"
     quantities = (
         Quantity(
-            name="er_acc", title="ER Acc", unit="%", direction="higher", meaning="accuracy"
+            name="er_acc",
+            title="ER Acc",
+            unit="%",
+            direction="higher",
+            meaning="accuracy of emotions",
+            shown=True,
         ),
         Quantity(
             name="er_acc_by_name",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sqbench.results.statistics import Interval
+from sqbench.results.statistics import NOT_ASKED, Interval
 
 _CHUNK = 1 << 20  # weights held at a time: 8 MB
 
@@ -47,6 +47,8 @@ def interval(
         statistic: ``[resamples]`` of weights ``[resamples, items]``; NaN where it has no value.
         unit: what the units are, for the reason where there are too few.
     """
+    if n_boot == 0:
+        return Interval(low=None, high=None, reason=NOT_ASKED)
     if len(set(units)) < 2:
         return Interval(low=None, high=None, reason=f"under two {unit} have no spread")
     values = np.concatenate([statistic(weights) for weights in draws(units, n_boot, seed)])

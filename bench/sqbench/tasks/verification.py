@@ -101,6 +101,15 @@ def eer(curve: Curve) -> NDArray[np.float64]:
     return np.where(np.isfinite(gap).all(axis=1), value, np.nan)
 
 
+def nearest(curve: Curve) -> NDArray[np.float64]:
+    """The protocol's rule on each of several curves, collinear points not left out."""
+    fpr, fnr = np.atleast_2d(curve.fpr), np.atleast_2d(curve.fnr)
+    gap = np.abs(fnr - fpr)
+    undefined = ~np.isfinite(gap).all(axis=1)
+    rows, at = np.arange(len(gap)), np.argmin(np.where(undefined[:, None], 0.0, gap), axis=1)
+    return np.where(undefined, np.nan, np.maximum(fpr[rows, at], fnr[rows, at]))
+
+
 def min_dcf(curve: Curve, p_target: float = DCF_P_TARGET) -> float:
     """Smallest detection cost over thresholds, as a share of the best cost without listening."""
     cost = p_target * curve.fnr + (1.0 - p_target) * curve.fpr

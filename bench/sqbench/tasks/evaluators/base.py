@@ -91,14 +91,14 @@ class Evaluator(ABC):
         at_rate = audio.resample(np.asarray(samples, np.float64), rate, self.sample_rate)
         return at_rate.astype(np.float32)
 
-    def load(self, read: Read) -> None:
+    def load(self, read: Read) -> None:  # noqa: B027 - some have nothing to load
         """Take model and memory. ``read`` gives the original audio, for who learns from it.
 
         Raises:
             InputError: a package or the model is missing, or not what it should be.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """Give memory back."""
 
     @abstractmethod

@@ -6,6 +6,8 @@ band is no outlier; a silent clip has all features zero.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,7 +63,7 @@ def _modulation(db: Array) -> Array:
     hz = np.fft.rfftfreq(max(512, len(groups)), HOP / RATE)
     parts = [
         spectrum[(hz >= low) & (hz < high)].mean(axis=0)
-        for low, high in zip(_MODULATION_HZ[:-1], _MODULATION_HZ[1:], strict=True)
+        for low, high in itertools.pairwise(_MODULATION_HZ)
     ]
     return np.log1p(np.array(parts)).ravel()
 

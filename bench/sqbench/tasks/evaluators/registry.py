@@ -173,9 +173,7 @@ def _adopt(found: object, name: str, origin: dict[str, str]) -> EvaluatorEntry:
     return found
 
 
-EVALUATORS: Registry[EvaluatorEntry] = Registry(
-    "evaluator", "sqbench.evaluators", _builtin, _adopt
-)
+EVALUATORS: Registry[EvaluatorEntry] = Registry("evaluator", "sqbench.evaluators", _builtin, _adopt)
 """Every known evaluator."""
 
 CHOICES: Mapping[str, Mapping[str, str]] = {

@@ -53,7 +53,8 @@ class Resemblyzer(Evaluator):
             path = Path(self.setting.source)
         else:
             spec = importlib.util.find_spec("resemblyzer")
-            assert spec is not None and spec.origin is not None, "the registry has looked"
+            assert spec is not None, "the registry has looked"
+            assert spec.origin is not None
             path = Path(spec.origin).parent / "pretrained.pt"
         if not path.is_file():
             raise InputError(str(path), expected="weights of Resemblyzer", found="no such file")

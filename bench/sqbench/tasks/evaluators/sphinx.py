@@ -16,7 +16,6 @@ import numpy as np
 from sqbench.tasks.evaluators.base import Waveform, WorkerEvaluator
 from sqbench.tasks.words import normaliser
 
-
 OPTIONS: Mapping[str, Any] = {"fwdflat": False, "maxhmmpf": 3000, "maxwpf": 20, "topn": 2}
 """One pass with narrow beams: as many words right on clean speech, in half the time."""
 
