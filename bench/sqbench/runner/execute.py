@@ -216,9 +216,9 @@ def _records(
     references = plan.references
     form = Form(codec, identity, plan.selection.source.name, plan.options.protocol)
 
-    def tasks() -> Iterator[ArrayTask]:
+    def tasks(some: Sequence[Job]) -> Iterator[ArrayTask]:
         number = 0
-        for batch in _batches(jobs, plan.options.batch_size):
+        for batch in _batches(some, plan.options.batch_size):
             readable = [job for job in batch if job.item.problem is None]
             for job in batch:
                 if job.item.problem is not None:
@@ -248,10 +248,16 @@ def _records(
                     protocol=plan.options.protocol,
                 )
 
-    for index, measured in measure_all(executor, tasks()):
-        while ready:
-            yield ready.pop()
-        yield form.done(*sent.pop(index), measured)
+    if any(job.metrics for job in jobs):
+        for index, measured in measure_all(executor, tasks(jobs)):
+            while ready:
+                yield ready.pop()
+            yield form.done(*sent.pop(index), measured)
+    else:
+        for batch in _batches(jobs, plan.options.batch_size):
+            assert not list(tasks(batch)), "there was nothing to measure"
+            while ready:
+                yield ready.pop()
     while ready:
         yield ready.pop()
 

@@ -83,9 +83,6 @@ def observe(
     Args:
         spool: holds the decoded audio of every clip that has something missing.
         done: keys of observations that are there; those made are added.
-
-    Raises:
-        InputError: an evaluator cannot be loaded.
     """
     for assignment in assignments:
         work = [
@@ -108,9 +105,12 @@ def _made(
     assignment: Assignment, work: Sequence[_Work], spool: Spool, executor: Executor
 ) -> Iterator[list[Observation]]:
     evaluator = assignment.evaluator
-    evaluator.load(
-        lambda name: evaluator.bring(*_original(assignment.items[name]))  # for who trains on it
-    )
+    try:
+        evaluator.load(lambda name: evaluator.bring(*_original(assignment.items[name])))
+    except InputError as error:
+        # The other tasks go on; the records say why this one has nothing.
+        yield [_lost(assignment, codec, clip, error) for codec, clip in work]
+        return
     try:
         if isinstance(evaluator, WorkerEvaluator):
             yield from _in_workers(assignment, work, spool, executor)

@@ -129,3 +129,16 @@ def file_sha256(path: Path) -> str:
     """Hash of a file, read in parts."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def torchaudio_resample(samples: NDArray[np.floating], rate: int, to_rate: int) -> Waveform:
+    """``[T]`` at another rate by torchaudio's default filter, which the protocol's scripts use."""
+    if rate == to_rate:
+        return np.asarray(samples, np.float32)
+    import torch
+    from torchaudio.functional import resample
+
+    resampled: Waveform = resample(
+        torch.from_numpy(np.asarray(samples, np.float32)), rate, to_rate
+    ).numpy()
+    return resampled
