@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -136,9 +136,15 @@ def torchaudio_resample(samples: NDArray[np.floating], rate: int, to_rate: int) 
     if rate == to_rate:
         return np.asarray(samples, np.float32)
     import torch
-    from torchaudio.functional import resample
 
-    resampled: Waveform = resample(
-        torch.from_numpy(np.asarray(samples, np.float32)), rate, to_rate
+    resampled: Waveform = _resampler(rate, to_rate)(
+        torch.from_numpy(np.asarray(samples, np.float32))
     ).numpy()
     return resampled
+
+
+@lru_cache(maxsize=8)
+def _resampler(rate: int, to_rate: int) -> Any:
+    from torchaudio.transforms import Resample
+
+    return Resample(rate, to_rate)
