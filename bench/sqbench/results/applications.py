@@ -135,7 +135,7 @@ class _Scoring:
             reasons=dict(reasons.most_common()),
             selected=self.described["selected"],
             total=self.described["total"],
-            sets=Counter(clip.dataset for clip in self.data.clips.values()),
+            sets=dict(Counter(clip.dataset for clip in self.data.clips.values())),
         )
 
     def _observed(self, codec: str) -> tuple[dict[str, Observed], Counter[str]]:

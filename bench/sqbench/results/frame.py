@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqbench.results import store as stores
 from sqbench.results.aggregate import Failures, rows
+from sqbench.results.applications import applications
 from sqbench.results.record import Observation, Record
 from sqbench.results.store import Store
 from sqcodec.errors import InputError
@@ -80,6 +81,7 @@ class Results:
         """One row per codec, source and protocol, with the columns of the table.
 
         Indexed by ``model``. ``complete`` says whether every expected utterance is scored.
+        Quantities of applications are columns such as ``wer[pocketsphinx]``.
 
         Args:
             failures: see `sqbench.results.aggregate.rows`.
@@ -87,6 +89,7 @@ class Results:
         import pandas as pd
 
         named = ("bitrate_bps", "num_codebooks", "macs_g", "params_m")
+        heard = applications(self.store)
         lines: list[dict[str, Any]] = [
             {
                 "model": row.label,
@@ -96,6 +99,11 @@ class Results:
                 **{name: row.number(name) for name in named},
                 "measured_bps": row.measured_bps,
                 **{key: cell.value for key, cell in row.cells.items()},
+                **{
+                    f"{quantity}[{evaluator}]": estimate.value
+                    for (_, evaluator), one in heard.get((row.source, row.codec_id), {}).items()
+                    for quantity, estimate in one.values.items()
+                },
                 "complete": row.complete,
             }
             for row in rows(self.store, failures=failures)

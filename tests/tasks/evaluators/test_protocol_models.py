@@ -298,7 +298,7 @@ def _tokenizer(transformers: Any, folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-_FAKE_MSCLAP = '''
+_FAKE_MSCLAP = """
 import types, torch
 print("chatter that must not get between the lines")
 class CLAP:
@@ -315,7 +315,7 @@ class CLAP:
         return torch.stack([audio.mean(), audio.std()])[None]
     def compute_similarity(self, a, t):
         return (a / a.norm()) @ t.T
-'''
+"""
 
 
 @pytest.fixture
