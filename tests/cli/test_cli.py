@@ -18,8 +18,9 @@ from sqbench.cli import COMMANDS, main, parser
 
 FLAGS = {
     "run": {
-        "--codec", "--suite", "--metrics", "--evaluators", "--data", "--domain", "--out", "--weights", "--protocol",
-        "--limit", "--workers", "--device", "--batch-size", "--seed", "--save-audio", "--force",
+        "--codec", "--suite", "--metrics", "--evaluators", "--data", "--domain", "--out",
+        "--weights", "--protocol", "--limit", "--workers", "--device",
+        "--batch-size", "--seed", "--save-audio", "--force",
     },
     "table": {"--format", "--sort", "--paper", "--ci", "--failures", "--source", "--protocol"},
     "compare": {"--results", "--format", "--source", "--protocol"},

@@ -75,7 +75,9 @@ def test_a_number_that_is_none_costs_its_line(value: str) -> None:
 
 def test_whole_numbers_are_numbers() -> None:
     line = json.dumps(make.score(A, "quesst/00", "sdr", 3)).encode()
-    assert parse.record(line)["value"] == 3
+    found = parse.record(line)
+    assert found["kind"] == "score"
+    assert found["value"] == 3
 
 
 def test_deep_nesting_is_no_crash() -> None:

@@ -16,7 +16,7 @@ from sqbench.tasks.embeddings import pack, unit, unpack
 from sqbench.tasks.er import ER
 from sqbench.tasks.words import edits
 
-WORDS = "the a cat dog sat on mat".split()
+WORDS = ["the", "a", "cat", "dog", "sat", "on", "mat"]
 
 
 def clip(name: str, label: str, **more: str) -> Clip:
@@ -44,10 +44,15 @@ def test_word_error_rate_is_jiwers_over_the_pool() -> None:
     assert "" in heard
     assert (found["wer"].n, found["wer"].expected) == (30, 30)
     assert found["wer"].parts.keys() == {"a", "b"}
-    low, high = found["wer"].interval.low, found["wer"].interval.high
+    low, value, high = (
+        found["wer"].interval.low,
+        found["wer"].value,
+        found["wer"].interval.high,
+    )
     assert low is not None
+    assert value is not None
     assert high is not None
-    assert low < found["wer"].value < high
+    assert low < value < high
 
 
 def test_whispers_normaliser() -> None:

@@ -48,11 +48,11 @@ def applied_columns(rows: Sequence[Heard], *, published: bool) -> list[Applied]:
     if not seen:
         return []
     found = []
-    for name, task in TASKS.items():
+    for name, each in TASKS.items():
         if published:
             seen.setdefault(name, {})[CHOICES["protocol"][name]] = None
         for evaluator in seen.get(name, ()):
-            found += [_applied(name, evaluator, q) for q in task.quantities if q.shown]
+            found += [_applied(name, evaluator, q) for q in each.quantities if q.shown]
     return found
 
 

@@ -53,7 +53,7 @@ Heard = Mapping[tuple[str, str], Application]
 
 def applications(
     store: Store, resamples: Callable[[str], int] = lambda evaluator: 0, *, seed: int = 0
-) -> dict[tuple[str, str], Heard]:
+) -> Mapping[tuple[str, str], Heard]:
     """What is known of each codec on each source, by ``(source, codec id)``.
 
     The original audio has the codec id ``original``.

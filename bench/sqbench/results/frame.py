@@ -129,7 +129,8 @@ class Results:
                 remedy="Name another folder.",
             )
         by_run: dict[str, list[Record | Observation]] = {r["run_id"]: [] for r in self.store.runs}
-        for record in (*self.store.records, *self.store.observations):
+        everything: list[Record | Observation] = [*self.store.records, *self.store.observations]
+        for record in everything:
             by_run[self.store.origins[record["key"]]].append(record)
         for run in self.store.runs:
             stores.copy_run(folder, run, by_run[run["run_id"]])

@@ -105,9 +105,10 @@ def nearest(curve: Curve) -> NDArray[np.float64]:
     """The protocol's rule on each of several curves, collinear points not left out."""
     fpr, fnr = np.atleast_2d(curve.fpr), np.atleast_2d(curve.fnr)
     gap = np.abs(fnr - fpr)
-    undefined = ~np.isfinite(gap).all(axis=1)
-    rows, at = np.arange(len(gap)), np.argmin(np.where(undefined[:, None], 0.0, gap), axis=1)
-    return np.where(undefined, np.nan, np.maximum(fpr[rows, at], fnr[rows, at]))
+    defined = np.all(np.isfinite(gap), axis=1)
+    filled = np.where(np.isfinite(gap), gap, 0.0)
+    rows, at = np.arange(len(gap)), np.argmin(filled, axis=1)
+    return np.where(defined, np.maximum(fpr[rows, at], fnr[rows, at]), np.nan)
 
 
 def min_dcf(curve: Curve, p_target: float = DCF_P_TARGET) -> float:

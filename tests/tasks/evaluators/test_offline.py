@@ -222,7 +222,7 @@ def test_choices_that_are_none(text: str, words: str) -> None:
 
 
 def test_a_missing_package_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert "pip install" in registry.EVALUATORS.get("pocketsphinx").readiness()
     with pytest.raises(InputError, match="pocketsphinx"):
         make("pocketsphinx")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +289,7 @@ def test_clap_of_transformers(tmp_path: Path) -> None:
 def _tokenizer(transformers: Any, folder: Path) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    words = ["<s>", "<pad>", "</s>", "<unk>", *"this is the sound of dog church bells".split()]
+    words = ["<s>", "<pad>", "</s>", "<unk>", *prompts(["dog", "church_bells"])[1].split(), "dog"]
     tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     transformers.PreTrainedTokenizerFast(
@@ -319,7 +318,7 @@ class CLAP:
 
 
 @pytest.fixture
-def msclap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def msclap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An environment whose msclap is a few lines: what is tested is our side, and the line."""
     site = tmp_path / "site"
     (site / "msclap").mkdir(parents=True)
@@ -331,7 +330,7 @@ def msclap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     python.chmod(0o755)
     monkeypatch.setenv(clap_msclap.VARIABLE, str(python))
     (tmp_path / "weights.pth").write_bytes(b"weights")
-    yield tmp_path / "weights.pth"
+    return tmp_path / "weights.pth"
 
 
 def test_msclap_process(msclap: Path) -> None:

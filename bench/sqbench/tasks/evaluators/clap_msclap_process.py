@@ -1,7 +1,7 @@
 """CLAP by msclap: the process in msclap's own environment. Run as a file; imports nothing of ours.
 
 Lines of JSON come in and go out. First ``{"model": FILE or null}`` is answered with what identifies
-the model; then ``{"prompts": [...], "cuda": bool}`` with rate and length of the audio it takes; then
+the model; then ``{"prompts": [...], "cuda": bool}`` with the rate and length it takes; then
 each ``{"audio": base64 of float32}`` with ``scores`` and ``embedding``.
 """
 

@@ -65,7 +65,7 @@ def _modulation(db: Array) -> Array:
         spectrum[(hz >= low) & (hz < high)].mean(axis=0)
         for low, high in itertools.pairwise(_MODULATION_HZ)
     ]
-    return np.log1p(np.array(parts)).ravel()
+    return np.asarray(np.log1p(np.array(parts)).ravel())
 
 
 def _shape(power: Array, db: Array) -> Array:
@@ -111,7 +111,7 @@ def _moments(rows: Array) -> Array:
 
 
 def _spread(rows: Array) -> Array:
-    return rows.std(axis=0)
+    return np.asarray(rows.std(axis=0))
 
 
 def _delta(rows: Array) -> Array:

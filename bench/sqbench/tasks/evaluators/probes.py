@@ -109,7 +109,7 @@ class Probe(Evaluator):
                 continue  # its own observation will say why
             seed = int(self.setting.hashes[clip.id][:8] or "0", 16)
             copies = [altered(waveform, np.random.default_rng([seed, n])) for n in range(COPIES)]
-            rows.append([features(each) for each in (waveform, *copies)])
+            rows.append([features(waveform), *map(features, copies)])
             clips.append(clip)
         return clips, np.array(rows)
 
