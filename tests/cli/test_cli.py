@@ -26,6 +26,9 @@ FLAGS = {
     "score": {"--ref", "--est", "--metrics", "--protocol", "--workers", "--format"},
     "codecs": {"--format"},
     "metrics": set(),
+    "complexity": {
+        "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",
+    },
     "data": set(),
     "export": {"--to", "--format", "--codec", "--failures", "--source", "--protocol"},
 }  # fmt: skip

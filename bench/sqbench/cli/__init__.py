@@ -10,7 +10,17 @@ from importlib import import_module
 
 from sqcodec.errors import InputError
 
-COMMANDS = ("run", "table", "compare", "score", "codecs", "metrics", "data", "export")
+COMMANDS = (
+    "run",
+    "table",
+    "compare",
+    "score",
+    "codecs",
+    "metrics",
+    "complexity",
+    "data",
+    "export",
+)
 
 EPILOG = """\
 examples:
