@@ -36,7 +36,8 @@ class Toy(nn.Module):
         up: Any = self.up
         hidden = up["lstm"](frames.transpose(0, 1))[0]
         out: Tensor = up["conv"](hidden.permute(1, 2, 0))
-        return out * (frames @ frames.transpose(1, 2)).mean()
+        scaled: Tensor = out * (frames @ frames.transpose(1, 2)).mean()
+        return scaled
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def _listing(counter: FlopCounterMode) -> Iterator[Counter[str]]:
 
     calls: Counter[str] = Counter()
 
-    class Listing(TorchDispatchMode):
+    class Listing(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
@@ -125,5 +125,5 @@ def _listing(counter: FlopCounterMode) -> Iterator[Counter[str]]:
             operation: Callable[..., Any] = func
             return operation(*args, **(kwargs or {}))
 
-    with Listing():
+    with Listing():  # type: ignore[no-untyped-call]
         yield calls

@@ -104,18 +104,18 @@ def _module_rules() -> dict[type[nn.Module], Rule]:
 
 def _convolution(layer: Any, x: Tensor, y: Tensor) -> int:
     per_output = layer.in_channels // layer.groups * layer.kernel_size[0]
-    return y.numel() * (per_output + (layer.bias is not None))
+    return y.numel() * int(per_output + (layer.bias is not None))
 
 
 def _linear(layer: Any, x: Tensor, y: Tensor) -> int:
-    return y.numel() * (layer.in_features + (layer.bias is not None))
+    return y.numel() * int(layer.in_features + (layer.bias is not None))
 
 
 def _lstm(layer: Any, x: Tensor, y: Any) -> int:
     # Products and biases, one addition for each gate, and six operations for cell and output.
     steps, hidden = x.shape[0] * x.shape[1], layer.hidden_size
     weights = sum(parameter.numel() for parameter in layer.parameters())
-    return steps * (weights + layer.num_layers * 10 * hidden)
+    return steps * int(weights + layer.num_layers * 10 * hidden)
 
 
 def _per_output(layer: Any, x: Tensor, y: Tensor) -> int:

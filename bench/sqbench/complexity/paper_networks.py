@@ -101,7 +101,7 @@ def _sqcodec(row: Model) -> _Network:
         return x.numel() * int(layer.conv_1.out_channels)
 
     def merge(layer: Any, x: Tensor, y: Tensor) -> int:
-        return y.numel() * (layer.merge_layer[1].in_channels + 1)
+        return y.numel() * int(layer.merge_layer[1].in_channels + 1)
 
     def output(layer: Any, x: Tensor, y: Tensor) -> int:
         return y.numel()
@@ -118,7 +118,7 @@ def _sqcodec(row: Model) -> _Network:
 
 
 def _encodec(row: SignalRow) -> _Network:
-    from encodec import EncodecModel
+    from encodec.model import EncodecModel
 
     model = EncodecModel.encodec_model_24khz(pretrained=False)
     model.set_target_bandwidth(row.bitrate_bps / 1000)
@@ -134,7 +134,6 @@ def _dac(row: SignalRow) -> _Network:
         encoder_hidden_size=64,
         downsampling_ratios=[2, 4, 5, 8],
         decoder_hidden_size=1536,
-        upsampling_ratios=[8, 5, 4, 2],
         n_codebooks={16000: 12, 24000: 32}[row.sample_rate],
         codebook_size=1024,
         codebook_dim=8,
@@ -168,7 +167,7 @@ def _wavtokenizer(row: SignalRow) -> _Network:
     models; the paper's parameters include it.
     """
     import torch
-    from encodec.modules import SEANetDecoder, SEANetEncoder
+    from encodec.modules.seanet import SEANetDecoder, SEANetEncoder
     from torch import nn
     from vocos.heads import ISTFTHead
     from vocos.models import VocosBackbone

@@ -149,7 +149,8 @@ def _noise(length: int, seed: int) -> NDArray[np.float32]:
     """Noise with a falling spectrum, somewhat like speech in level and slope."""
     white = np.random.default_rng(seed).standard_normal(length + 8)
     smooth = np.convolve(white, np.ones(9) / 9, mode="valid")
-    return (0.1 * smooth / smooth.std()).astype(np.float32)
+    clip: NDArray[np.float32] = (0.1 * smooth / smooth.std()).astype(np.float32)
+    return clip
 
 
 def _peak_memory(device: str) -> float:

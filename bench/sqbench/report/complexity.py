@@ -93,10 +93,10 @@ def to_grid(rows: Sequence[CostRow], convention: Convention) -> Grid:
     ]
     if any(row.speed for row in rows):
         columns += [
-            _column("Encode", "s/s", lambda r: r.speed and r.speed.encode_rtf, 3),
-            _column("Decode", "s/s", lambda r: r.speed and r.speed.decode_rtf, 3),
-            _column("Peak", "MB", lambda r: r.speed and r.speed.peak_memory_mb, 0),
-            _column("Ahead", "s", lambda r: r.speed and r.speed.lookahead_s, 3),
+            _column("Encode", "s/s", lambda r: r.speed.encode_rtf if r.speed else None, 3),
+            _column("Decode", "s/s", lambda r: r.speed.decode_rtf if r.speed else None, 3),
+            _column("Peak", "MB", lambda r: r.speed.peak_memory_mb if r.speed else None, 0),
+            _column("Ahead", "s", lambda r: r.speed.lookahead_s if r.speed else None, 3),
         ]
     return Grid(
         title="",
@@ -130,12 +130,16 @@ def _column(
 def _by_part(rows: Sequence[CostRow]) -> list[_Column]:
     def macs(part: str) -> _Column:
         return _column(
-            "MACs", part, lambda r: r.operations and r.operations.by_part.get(part, 0) / 1e9
+            "MACs",
+            part,
+            lambda r: r.operations.by_part.get(part, 0) / 1e9 if r.operations else None,
         )
 
     def params(part: str) -> _Column:
         return _column(
-            "Params", part, lambda r: r.parameters and r.parameters.by_part.get(part, 0) / 1e6
+            "Params",
+            part,
+            lambda r: r.parameters.by_part.get(part, 0) / 1e6 if r.parameters else None,
         )
 
     other = any(row.operations and "other" in row.operations.by_part for row in rows)
@@ -145,28 +149,31 @@ def _by_part(rows: Sequence[CostRow]) -> list[_Column]:
         *map(macs, [*parts, "other"] if other else parts),
         _column("Params", "M", lambda r: r.params / 1e6),
         *map(params, [*parts, "unused"] if unused else parts),
-        _column("Weights", "MB", lambda r: r.parameters and r.parameters.bytes / 1e6, 1),
+        _column("Weights", "MB", lambda r: r.parameters.bytes / 1e6 if r.parameters else None, 1),
     ]
 
 
 def _beside_the_paper() -> list[_Column]:
-    def difference(ours: float, theirs: float | None) -> float | None:
-        return 100 * (ours / theirs - 1) if theirs else None
+    def difference(ours: float, theirs: float) -> float:
+        return 100 * (ours / theirs - 1)
 
     return [
-        _column("paper", "G", lambda r: r.published and r.published.macs_g),
-        _column(
-            "diff.", "%", lambda r: r.published and difference(r.macs / 1e9, r.published.macs_g), 3
-        ),
-        _column("Params", "M", lambda r: r.params / 1e6),
-        _column("paper", "M", lambda r: r.published and r.published.params_m),
+        _column("paper", "G", lambda r: r.published.macs_g if r.published else None),
         _column(
             "diff.",
             "%",
-            lambda r: r.published and difference(r.params / 1e6, r.published.params_m),
+            lambda r: difference(r.macs / 1e9, r.published.macs_g) if r.published else None,
             3,
         ),
-        _column("Uniform", "G", lambda r: r.operations and r.operations.total / 1e9),
+        _column("Params", "M", lambda r: r.params / 1e6),
+        _column("paper", "M", lambda r: r.published.params_m if r.published else None),
+        _column(
+            "diff.",
+            "%",
+            lambda r: difference(r.params / 1e6, r.published.params_m) if r.published else None,
+            3,
+        ),
+        _column("Uniform", "G", lambda r: r.operations.total / 1e9 if r.operations else None),
     ]
 
 
