@@ -29,6 +29,8 @@ FLAGS = {
     "complexity": {
         "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",
     },
+    "encode": {"--out", "--codec", "--weights", "--device"},
+    "decode": {"--out", "--codec", "--weights", "--device"},
     "data": set(),
     "export": {"--to", "--format", "--codec", "--failures", "--source", "--protocol"},
 }  # fmt: skip

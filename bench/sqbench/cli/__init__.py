@@ -18,6 +18,8 @@ COMMANDS = (
     "codecs",
     "metrics",
     "complexity",
+    "encode",
+    "decode",
     "data",
     "export",
 )
