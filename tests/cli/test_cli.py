@@ -29,6 +29,7 @@ FLAGS = {
     "complexity": {
         "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",
     },
+    "doctor": {"--format", "--full"},
     "encode": {"--out", "--codec", "--weights", "--device"},
     "decode": {"--out", "--codec", "--weights", "--device"},
     "data": set(),

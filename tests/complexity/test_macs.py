@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sqbench.complexity import count, operations, parameters
 from sqbench.complexity.lstm import unrolled
@@ -37,7 +38,7 @@ class Toy(nn.Module):
         hidden = up["lstm"](frames.transpose(0, 1))[0]
         out: Tensor = up["conv"](hidden.permute(1, 2, 0))
         scaled: Tensor = out * (frames @ frames.transpose(1, 2)).mean()
-        return scaled
+        return scaled * F.linear(frames, self.book.weight.T).mean()
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_counts_by_hand(toy: Toy) -> None:
     lstm, transposed = 2 * 250 * (4 * 4 * 4 * 2), 250 * 4 * 8  # at input positions
     assert found.by_part == {
         "encoder": 250 * 8 * 4,
-        "quantizer": 250 * 8 * 4,
+        "quantizer": 2 * 250 * 8 * 4,  # also where its weights work outside its forward
         "decoder": lstm + transposed,
         "other": 250 * 250 * 4,
     }

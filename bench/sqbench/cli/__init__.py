@@ -18,6 +18,7 @@ COMMANDS = (
     "codecs",
     "metrics",
     "complexity",
+    "doctor",
     "encode",
     "decode",
     "data",

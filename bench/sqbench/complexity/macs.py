@@ -10,7 +10,7 @@ formula there (norms, activations, pooling, Fourier transforms) is listed, not g
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ class Operations:
 
     Attributes:
         total: all that are counted.
-        by_part: of each part; ``other`` for what no part's ``forward`` did, only if there is any.
+        by_part: of each part; ``other`` for what no part has, only if there is any.
         not_counted: operations that ran and have no formula, with the number of calls. Views,
             which compute nothing, are left out.
     """
@@ -66,64 +66,64 @@ def operations(network: nn.Module, spec: CodecSpec, parts: Parts) -> Operations:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    flops = Counter(dict.fromkeys((part for part in parts if part != "unused"), 0))
+    calls: Counter[str] = Counter()
     counter = FlopCounterMode(display=False)
-    flops = {part: 0 for part in parts if part != "unused"}
-    with torch.no_grad(), _listing(counter) as calls, counter, ExitStack() as hooks:
-        for name, module in network.named_modules():
-            if (part := part_of(name, parts)) != "other":
-                _attribute(module, part, flops, counter, hooks)
-        with unrolled(network):
-            network(audio_for(spec))
-    total = counter.get_total_flops()
-    if rest := total - sum(flops.values()):
-        flops["other"] = rest
+    attributing = _attributing(network, parts, counter, flops, calls)
+    with torch.no_grad(), unrolled(network), attributing, counter:
+        network(audio_for(spec))
+    assert flops.total() == counter.get_total_flops()
     return Operations(
-        total=total / 2,
+        total=flops.total() / 2,
         by_part={part: count / 2 for part, count in flops.items()},
         not_counted=dict(calls.most_common()),
     )
 
 
-def _attribute(
-    module: nn.Module,
-    part: str,
-    flops: dict[str, int],
-    counter: FlopCounterMode,
-    hooks: ExitStack,
-) -> None:
-    """Give what ``module``'s forward does to ``part``, unless a module around it has it already."""
-    before: list[tuple[int, int]] = []
-
-    def enter(*_: Any) -> None:
-        before.append((counter.get_total_flops(), sum(flops.values())))
-
-    def leave(*_: Any) -> None:
-        total, given = before.pop()
-        inner = sum(flops.values()) - given
-        flops[part] = flops.get(part, 0) + counter.get_total_flops() - total - inner
-
-    hooks.callback(module.register_forward_pre_hook(enter).remove)
-    hooks.callback(module.register_forward_hook(leave).remove)
-
-
 @contextmanager
-def _listing(counter: FlopCounterMode) -> Iterator[Counter[str]]:
-    """Count the calls of operations that ``counter``, entered inside, has no formula for."""
+def _attributing(
+    network: nn.Module,
+    parts: Parts,
+    counter: FlopCounterMode,
+    flops: Counter[str],
+    calls: Counter[str],
+) -> Iterator[None]:
+    """Attribute what ``counter``, entered inside, counts, and list what it does not.
+
+    An operation belongs to the part whose module is at work; outside any forward (a quantizer's
+    ``encode`` may be a plain method), to the part that one of its operands belongs to.
+    """
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    calls: Counter[str] = Counter()
+    at_work: list[str] = []
+    owners = {
+        tensor.untyped_storage()._cdata: part_of(name, parts)
+        for name, tensor in (*network.named_parameters(), *network.named_buffers())
+    }
+
+    def owner(operands: Any) -> str:
+        found = (owners.get(x.untyped_storage()._cdata) for x in operands if torch.is_tensor(x))
+        return next(filter(None, found), "other")
 
     class Listing(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
-            packet = func.overloadpacket
-            view = func.is_view or packet is torch.ops.aten._unsafe_view
-            if packet not in counter.flop_registry and not view:
+            packet, options = func.overloadpacket, kwargs or {}
+            out = func(*args, **options)
+            if formula := counter.flop_registry.get(packet):
+                part = at_work[-1] if at_work else owner(args)
+                flops[part] += formula(*args, **options, out_val=out)
+            elif not (func.is_view or packet is torch.ops.aten._unsafe_view):
                 calls[str(packet)] += 1
-            operation: Callable[..., Any] = func
-            return operation(*args, **(kwargs or {}))
+            return out
 
-    with Listing():  # type: ignore[no-untyped-call]
-        yield calls
+    with ExitStack() as hooks, Listing():  # type: ignore[no-untyped-call]
+        for name, module in network.named_modules():
+            if (part := part_of(name, parts)) != "other":
+                enter = module.register_forward_pre_hook(lambda *_, part=part: at_work.append(part))
+                leave = module.register_forward_hook(lambda *_: at_work.pop() and None)
+                hooks.callback(enter.remove)
+                hooks.callback(leave.remove)
+        yield

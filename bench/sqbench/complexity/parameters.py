@@ -53,7 +53,7 @@ def part_of(name: str, parts: Parts) -> str:
     found = [
         (len(prefix), part)
         for part, prefixes in parts.items()
-        for prefix in prefixes
+        for prefix in (prefix.rstrip(".") for prefix in prefixes)
         if name == prefix or name.startswith(f"{prefix}.")
     ]
     return max(found)[1] if found else "other"

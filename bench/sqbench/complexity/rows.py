@@ -77,8 +77,8 @@ def build(
 def _uniform(entry: CodecEntry) -> CostRow:
     row = _empty(entry)
     try:
-        if missing := entry.missing():
-            return replace(row, reason=f"needs {', '.join(missing)}: {entry.readiness()}")
+        if entry.missing():
+            return replace(row, reason=entry.readiness())
         blueprint = entry.blueprint()
         if blueprint is None:
             return replace(row, reason="has no network to count")
