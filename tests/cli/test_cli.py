@@ -26,6 +26,12 @@ FLAGS = {
     "score": {"--ref", "--est", "--metrics", "--protocol", "--workers", "--format"},
     "codecs": {"--format"},
     "metrics": set(),
+    "complexity": {
+        "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",
+    },
+    "doctor": {"--format", "--full"},
+    "encode": {"--out", "--codec", "--weights", "--device"},
+    "decode": {"--out", "--codec", "--weights", "--device"},
     "data": set(),
     "export": {"--to", "--format", "--codec", "--failures", "--source", "--protocol"},
 }  # fmt: skip

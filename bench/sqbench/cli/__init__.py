@@ -10,7 +10,20 @@ from importlib import import_module
 
 from sqcodec.errors import InputError
 
-COMMANDS = ("run", "table", "compare", "score", "codecs", "metrics", "data", "export")
+COMMANDS = (
+    "run",
+    "table",
+    "compare",
+    "score",
+    "codecs",
+    "metrics",
+    "complexity",
+    "doctor",
+    "encode",
+    "decode",
+    "data",
+    "export",
+)
 
 EPILOG = """\
 examples:
