@@ -17,7 +17,7 @@ from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from sqcodec.model import SQCodecModel
 
@@ -179,7 +179,7 @@ def build_model(
     return model.eval()
 
 
-def tensors_sha256(model: SQCodecModel) -> str:
+def tensors_sha256(model: nn.Module) -> str:
     """Hash over names, shapes and float32 values of all parameters.
 
     The same weights have the same hash, whichever kind of file they came from.
