@@ -85,7 +85,7 @@ class CodecEntry:
 
 
 def _builtin() -> Iterable[CodecEntry]:
-    for module in ("sqcodec", "encodec", "dac", "opus", "controls"):
+    for module in ("sqcodec", "encodec", "dac", "wavtokenizer", "opus", "controls"):
         yield from resolve(f"sqbench_codecs.{module}:entries")()
 
 
