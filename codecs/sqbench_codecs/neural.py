@@ -6,6 +6,7 @@ Nothing is resampled or normalised.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -273,15 +274,14 @@ class NeuralCodec(Codec):
 def uniform_spec(
     name: str, sample_rate: int, hop: int, codebook_size: int, num_codebooks: int
 ) -> CodecSpec:
-    """The facts of an operating point whose codebooks have one size, a power of two."""
+    """The facts of an operating point whose codebooks have one size."""
     frame_rate = sample_rate / hop
-    bits = codebook_size.bit_length() - 1
     return CodecSpec(
         name=name,
         sample_rate=sample_rate,
         frame_rate=frame_rate,
         codebook_sizes=(codebook_size,) * num_codebooks,
-        bitrate_bps=frame_rate * bits * num_codebooks,
+        bitrate_bps=frame_rate * math.log2(codebook_size) * num_codebooks,
     )
 
 

@@ -178,7 +178,7 @@ def load_transformers(cls: Any, files: Mapping[str, Path], expected: Mapping[str
                 str(files["model.safetensors"]),
                 expected=f"weights of a {cls.__name__}",
                 found=f"{files['model.safetensors'].stat().st_size} bytes that do not load "
-                f"({type(error).__name__}: {str(error).splitlines()[0][:120] if str(error) else ''})",
+                f"({_brief(error)})",
                 remedy="The file is damaged or cut off: fetch it again.",
             ) from error
     for kind, what in (
@@ -218,11 +218,11 @@ def _config(cls: Any, path: Path, expected: Mapping[str, Any]) -> Any:
     # The config classes of transformers raise what they like over values that they do not take.
     except Exception as error:
         raise InputError(
-            str(path), expected=f"a config of {cls.__name__}", found=str(error).splitlines()[0]
+            str(path), expected=f"a config of {cls.__name__}", found=_brief(error)
         ) from error
     for name, value in expected.items():
         found = getattr(config, name, None)
-        if found != value:
+        if (list(found) if isinstance(found, tuple) else found) != value:
             raise InputError(
                 str(path),
                 expected=f"{name} {value}",
@@ -292,7 +292,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
         raise InputError(
             str(path),
             expected="tensors and plain data",
-            found=f"something else ({str(error).splitlines()[0][:120]})",
+            found=f"something else ({_brief(error)})",
             remedy="Loading it could run code, so it is refused: where you trust it, save its "
             "tensors alone with torch.save and name that file with --weights PATH.",
         ) from error
@@ -300,10 +300,14 @@ def read_tensors(path: Path) -> dict[str, Any]:
         raise InputError(
             str(path),
             expected="a file of torch.save",
-            found=f"{path.stat().st_size} bytes that do not load ({type(error).__name__}: "
-            f"{str(error).splitlines()[0][:120] if str(error) else 'no message'})",
+            found=f"{path.stat().st_size} bytes that do not load ({_brief(error)})",
             remedy="The file is damaged or cut off: fetch it again.",
         ) from error
     if not isinstance(found, dict):
         raise InputError(str(path), expected="a dictionary", found=type(found).__name__)
     return found
+
+
+def _brief(error: Exception) -> str:
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0][:120] if text else 'no message'}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from sqbench_codecs.base import Blueprint, Codec, CodecSpec, Codes, Waveform, Weights
 from sqbench_codecs.catalogue import CodecEntry
+from sqbench_codecs.pretrained import split_revision
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,7 +31,10 @@ class SQCodecAdapter(Codec):
         super().__init__(spec, device=device)
         from sqcodec import SQCodec
 
-        self.codec = SQCodec.from_pretrained(config, weights=weights, device=device)
+        choice, revision = split_revision(weights)
+        self.codec = SQCodec.from_pretrained(
+            config, weights=choice, revision=revision, device=device
+        )
         self.weights = Weights(
             source=self.codec.weights.source,
             sha256=self.codec.weights.sha256,

@@ -69,6 +69,9 @@ def real_paddings(network: nn.Module) -> nn.Module:
             module.stride = torch.tensor(stride, device="cpu")
             module.kernel_size = torch.tensor(size, device="cpu")
             module.padding_total = torch.tensor(size - stride, device="cpu")
+            if hasattr(module, "padding_right"):  # Mimi's keep these too
+                module.padding_right = (size - stride) // 2
+                module.padding_left = size - stride - module.padding_right
     return network
 
 

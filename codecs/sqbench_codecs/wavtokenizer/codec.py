@@ -61,8 +61,8 @@ class WavTokenizer(NeuralCodec):
 
     @staticmethod
     def skeleton(spec: CodecSpec) -> nn.Module:
-        from sqbench_codecs.whole import unrolled_lstms
         from sqbench_codecs.wavtokenizer.network import Network
+        from sqbench_codecs.whole import unrolled_lstms
 
         return unrolled_lstms(Network(SIZES[_hop(spec)], with_unused=True))
 
