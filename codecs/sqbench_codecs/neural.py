@@ -90,6 +90,7 @@ class NeuralCodec(Codec):
             source=found.source, sha256=tensors_sha256(network), detail=found.detail
         )
         self.network = network.to(device).eval()
+        self.one_by_one = device == "cpu" or not self.shares_batches
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -148,7 +149,7 @@ class NeuralCodec(Codec):
 
     def _groups(self, sizes: Sequence[int]) -> Iterable[list[int]]:
         assert self.spec.sample_rate is not None
-        if self.device == "cpu" or not self.shares_batches:
+        if self.one_by_one:
             return [[i] for i in range(len(sizes))]
         by_size: dict[int, list[int]] = defaultdict(list)
         for i, size in enumerate(sizes):

@@ -44,10 +44,12 @@ class XCodec(NeuralCodec):
 
     @staticmethod
     def skeleton(spec: CodecSpec) -> nn.Module:
+        import torch
         from transformers import XcodecConfig, XcodecModel
 
         network: nn.Module = XcodecModel(XcodecConfig())
-        return network
+        # One parameter of HuBERT's is made past the default device.
+        return network.to(torch.get_default_device())
 
     @staticmethod
     def parts(spec: CodecSpec) -> Mapping[str, Sequence[str]]:
