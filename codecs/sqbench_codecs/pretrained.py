@@ -143,7 +143,7 @@ def readiness(published: Published) -> str:
     """Whether the official weights are cached; imports no torch and goes nowhere."""
     if cached_files(published.repo, published.files, DEFAULT_REVISION):
         return "ready (official weights cached)"
-    return "no weights here: --weights official (needs the hub) or --weights PATH"
+    return "no weights here: --weights official, from the hub, or PATH"
 
 
 def load_transformers(cls: Any, files: Mapping[str, Path], expected: Mapping[str, Any]) -> Any:

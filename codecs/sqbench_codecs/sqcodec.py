@@ -113,8 +113,8 @@ def _readiness(config: str) -> str:
     if status.official:
         return "ready (official weights cached)"
     if status.bundled:
-        return "ready (bundled weights; official: --weights official, needs the hub)"
-    return "no weights here: --weights official (needs the hub) or --weights PATH"
+        return "ready (bundled weights; others: --weights official)"
+    return "no weights here: --weights official, from the hub, or PATH"
 
 
 def entries() -> list[CodecEntry]:
