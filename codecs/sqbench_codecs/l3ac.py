@@ -16,19 +16,27 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16000
 SETTINGS = {
-    "0k75bps": (750, 360, 7**6),
-    "1kbps": (1000, 270, 7**6),
-    "1k5bps": (1500, 180, 7**6),
-    "3kbps": (3000, 96, 9**3 * 7**3),
+    "0k75bps": (750, 360, 7**6, 200),
+    "1kbps": (1000, 270, 7**6, 250),
+    "1k5bps": (1500, 180, 7**6, 300),
+    "3kbps": (3000, 96, 9**3 * 7**3, 400),
 }
-"""Published name to name in b/s, samples a frame, and codebook size."""
+"""Published name to name in b/s, samples a frame, codebook size, and frames an attention window."""
 PARTS = ("encoder", "quantizer", "decoder", "en_encoder", "en_decoder")
 
 
 class L3AC(NeuralCodec):
-    """Attention in windows of seconds, which a chunk does not start at: not those of the whole."""
+    """Attention in windows of 2 to 5 s, each of which sees itself and the one before.
 
-    long = LongAudio(whole_s=60, chunk_s=30, context_s=10)
+    Long audio is cut between windows, with context for five layers of that. Norms over the clip
+    still make the chunks differ from the whole.
+    """
+
+    long = LongAudio(whole_s=90, chunk_s=60, context_s=25)
+
+    @property
+    def unit(self) -> int:
+        return SETTINGS[_setting(self.spec)][3]
 
     @staticmethod
     def multiple(spec: CodecSpec) -> int:
@@ -85,7 +93,7 @@ def _network(spec: CodecSpec) -> nn.Module:
 
 
 def _setting(spec: CodecSpec) -> str:
-    for setting, (bps, _, _) in SETTINGS.items():
+    for setting, (bps, *_) in SETTINGS.items():
         if spec.name == f"l3ac-{rate_name(bps)}":
             return setting
     raise KeyError(spec.name)
@@ -100,5 +108,5 @@ def entries() -> list[CodecEntry]:
             extra="l3ac",
             summary="SQCodec's successor, arXiv 2504.04949",
         )
-        for bps, hop, size in SETTINGS.values()
+        for bps, hop, size, _ in SETTINGS.values()
     ]

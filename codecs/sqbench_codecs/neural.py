@@ -110,8 +110,8 @@ class NeuralCodec(Codec):
         return round(self.spec.sample_rate / self.spec.frame_rate)
 
     @property
-    def _unit(self) -> int:
-        """Frames whose samples are a multiple of `multiple`."""
+    def unit(self) -> int:
+        """Frames of long audio are cut at multiples of this."""
         return max(1, self.multiple(self.spec) // self.hop)
 
     def encode(self, audio: Sequence[Waveform]) -> list[Codes]:
@@ -165,7 +165,7 @@ class NeuralCodec(Codec):
         assert self.spec.frame_rate is not None
         kept = []
         frames = -(-batch.shape[-1] // self.hop)
-        for begin, first, last, end in self.long.pieces(frames, self.spec.frame_rate, self._unit):
+        for begin, first, last, end in self.long.pieces(frames, self.spec.frame_rate, self.unit):
             piece = self._run(self.encode_batch, batch[:, begin * self.hop : end * self.hop])
             kept.append(piece[:, :, first - begin : last - begin if last < frames else None])
         return np.concatenate(kept, axis=-1).astype(np.int64)
@@ -175,7 +175,7 @@ class NeuralCodec(Codec):
         assert self.spec.frame_rate is not None
         kept = []
         frames = codes.shape[-1]
-        for begin, first, last, end in self.long.pieces(frames, self.spec.frame_rate, self._unit):
+        for begin, first, last, end in self.long.pieces(frames, self.spec.frame_rate, self.unit):
             piece = self._run(self.decode_batch, codes[:, :, begin:end])
             stop = (last - begin) * self.hop if last < frames else None
             kept.append(piece[:, (first - begin) * self.hop : stop])

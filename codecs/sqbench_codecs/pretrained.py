@@ -240,8 +240,8 @@ class _quiet:
 
         self._logging: Any = logging
         self._verbosity, self._bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+        self._logging.set_verbosity_error()
+        self._logging.disable_progress_bar()
 
     def __exit__(self, *error: object) -> None:
         self._logging.set_verbosity(self._verbosity)

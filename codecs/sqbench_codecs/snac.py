@@ -52,7 +52,8 @@ class SNAC(NeuralCodec):
     def multiple(spec: CodecSpec) -> int:
         config = CONFIGS[spec.sample_rate or 0]
         window = ATTENTION_WINDOW if config.get("attn_window_size", ATTENTION_WINDOW) else 1
-        return math.prod(config["encoder_rates"]) * math.lcm(config["vq_strides"][0], window)
+        hop: int = math.prod(config["encoder_rates"])
+        return hop * math.lcm(config["vq_strides"][0], window)
 
     @staticmethod
     def published(spec: CodecSpec) -> Published:
@@ -65,12 +66,12 @@ class SNAC(NeuralCodec):
         path = files["config.json"]
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
-            network = Network(**config)
-        except (ValueError, TypeError) as error:
+            network: nn.Module = Network(**config)
+        except (ValueError, TypeError, AttributeError) as error:
             raise InputError(str(path), expected="a config of SNAC", found=str(error)) from error
         wanted = CONFIGS[self.spec.sample_rate or 0]
         expected = (self.spec.sample_rate, math.prod(wanted["encoder_rates"]), wanted["vq_strides"])
-        found = (network.sampling_rate, int(network.hop_length), network.vq_strides)
+        found = (config["sampling_rate"], math.prod(config["encoder_rates"]), config["vq_strides"])
         if found != expected:
             raise InputError(
                 str(path),
@@ -108,7 +109,7 @@ class SNAC(NeuralCodec):
         import torch
 
         rates = [network.vq_strides[0] // stride for stride in network.vq_strides]
-        books = [b.transpose(1, 2).flatten(1) for b in codes.split(rates, dim=1)]
+        books = [b.transpose(1, 2).flatten(1) for b in torch.split(codes, rates, dim=1)]
         on_gpu = [codes.device] if codes.is_cuda else []
         with torch.random.fork_rng(devices=on_gpu):
             torch.manual_seed(SEED)

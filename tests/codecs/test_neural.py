@@ -92,8 +92,8 @@ def test_groups_that_share_a_batch_equal_single_clips(
         assert a.shape == b.shape
         # A tie between two codes may fall either way; audio below is from the same codes.
         assert np.mean(a != b) < 0.02
-    for a, b in zip(decoded, codec.decode(alone, lengths), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE)
+    for x, y in zip(decoded, codec.decode(alone, lengths), strict=True):
+        np.testing.assert_allclose(x, y, rtol=0, atol=TOLERANCE)
 
 
 def test_a_batch_holds_two_minutes_at_most(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import audio_fixtures
 import numpy as np
@@ -55,7 +56,7 @@ def test_the_backbone_is_vocos_around_the_position_network() -> None:
 def test_the_codebook_is_encodecs() -> None:
     from encodec.quantization.core_vq import EuclideanCodebook
 
-    theirs = EuclideanCodebook(dim=32, codebook_size=4096, kmeans_init=False)
+    theirs: Any = EuclideanCodebook(dim=32, codebook_size=4096, kmeans_init=False)
     ours = net.Codebook(4096, 32)
     ours.embed.copy_(theirs.embed)
     x = torch.randn(2, 32, 50) * theirs.embed.std()
@@ -72,7 +73,8 @@ def test_attention_is_softmax_over_all_frames() -> None:
 
     def at(conv: nn.Conv1d, frame: int) -> torch.Tensor:
         assert conv.bias is not None
-        return conv.weight[:, :, 0].double() @ h[:, frame] + conv.bias.double()
+        out: torch.Tensor = conv.weight[:, :, 0].double() @ h[:, frame] + conv.bias.double()
+        return out
 
     expected = torch.zeros(64, 20, dtype=torch.float64)
     for t in range(20):

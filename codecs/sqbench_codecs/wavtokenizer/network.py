@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 import torch
-from encodec.modules import SEANetDecoder, SEANetEncoder
+from encodec.modules.seanet import SEANetDecoder, SEANetEncoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 from vocos.models import VocosBackbone
@@ -40,11 +40,13 @@ class Network(nn.Module):
 
     def encode(self, audio: Tensor) -> Tensor:
         """``[B, T]`` to codes ``[B, 1, ceil(T / hop)]``."""
-        return self.quantizer.encode(self.encoder(audio[:, None]))[:, None]
+        codes: Tensor = self.quantizer.encode(self.encoder(audio[:, None]))
+        return codes[:, None]
 
     def decode(self, codes: Tensor) -> Tensor:
         """``[B, 1, F]`` to ``[B, F * hop]``."""
-        return self.head(self.backbone(self.quantizer.decode(codes[:, 0])))
+        audio: Tensor = self.head(self.backbone(self.quantizer.decode(codes[:, 0])))
+        return audio
 
 
 def _seanet(cls: Any, sizes: Sizes, strides: tuple[int, ...]) -> Any:
@@ -102,7 +104,8 @@ class Residual(nn.Module):
         self.conv2 = nn.Conv1d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
+        added: Tensor = self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
+        return x + added
 
 
 class Attention(nn.Module):
@@ -117,7 +120,8 @@ class Attention(nn.Module):
         h = self.norm(x)
         query, key, value = self.q(h), self.k(h), self.v(h)
         scores = torch.bmm(query.transpose(1, 2), key) * x.shape[1] ** -0.5
-        return x + self.proj_out(torch.bmm(value, scores.softmax(-1).transpose(1, 2)))
+        added: Tensor = self.proj_out(torch.bmm(value, scores.softmax(-1).transpose(1, 2)))
+        return x + added
 
 
 def _norm(width: int) -> nn.GroupNorm:
