@@ -51,7 +51,7 @@ def evaluate(
         codecs: registry names, ``file.py:Class``, or loaded codecs.
         data: a source, or what ``--data`` takes: ``mini``, a folder, a manifest, ``hf:...``.
         suite: which metrics; ``metrics`` names them instead.
-        weights: ``auto``, ``official``, ``bundled`` or a path.
+        weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path.
         out: results folder; what is there is not computed again. ``None`` keeps nothing on disk.
         limit: at most that many utterances of each set.
         workers: processes that measure; values do not depend on it.

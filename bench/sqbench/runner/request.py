@@ -19,7 +19,8 @@ class Options:
     Attributes:
         suite: which metrics, unless ``metrics`` names them.
         protocol: the scoring rules.
-        weights: ``auto``, ``official``, ``bundled`` or a path, for codecs given by name.
+        weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path, for codecs given
+            by name.
         limit: at most that many utterances of each set.
         workers: processes that measure; values do not depend on it.
         device: of the codecs.
