@@ -54,7 +54,7 @@ def test_a_missing_package_of_the_base_stops_the_main_job(
             raise metadata.PackageNotFoundError(name)
         return "2.15.0" if name == "torch" else version(name)
 
-    monkeypatch.setattr(doctor.metadata, "version", without)
+    monkeypatch.setattr(metadata, "version", without)
     assert _named("pesq").cure == "pip install 'pesq==0.0.4'"
     assert "2.15.0, expected" in _named("torch").state
     assert main(["doctor"]) == 1

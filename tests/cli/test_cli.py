@@ -29,6 +29,8 @@ FLAGS = {
     "complexity": {
         "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",
     },
+    "tokens": {"--codec", "--data", "--domain", "--out", "--weights", "--device", "--limit",
+               "--format"},
     "doctor": {"--format", "--full"},
     "encode": {"--out", "--codec", "--weights", "--device"},
     "decode": {"--out", "--codec", "--weights", "--device"},

@@ -18,7 +18,8 @@ from sqbench_codecs import Codes
 @lru_cache(maxsize=256)
 def packed_size(sizes: tuple[int, ...], frames: int) -> int:
     """Bytes that ``frames`` frames take, with one code of each of ``sizes`` in a frame."""
-    return ((math.prod(sizes) ** frames - 1).bit_length() + 7) // 8
+    most: int = math.prod(sizes) ** frames - 1
+    return (most.bit_length() + 7) // 8
 
 
 def pack(codes: Codes, sizes: Sequence[int]) -> bytes:

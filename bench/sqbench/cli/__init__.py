@@ -18,6 +18,7 @@ COMMANDS = (
     "codecs",
     "metrics",
     "complexity",
+    "tokens",
     "doctor",
     "encode",
     "decode",
