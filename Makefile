@@ -23,7 +23,7 @@ demo: $(READY)
 	$(BIN)/sqbench table results/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 # Also what takes longer: full-size conformance of all seven settings, an hour of audio.
 test-all: $(READY)

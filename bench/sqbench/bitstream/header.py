@@ -60,7 +60,7 @@ class Header:
         except struct.error as error:
             raise InputError(
                 "bitstream header", expected="numbers that fit", found=str(error)
-            ) from (None)
+            ) from None
         return data + _CRC.pack(zlib.crc32(data))
 
     @staticmethod
