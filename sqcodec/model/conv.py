@@ -23,7 +23,7 @@ EPS = torch.finfo(torch.float32).eps
 """Guards the divisions of Snake, ChannelNorm and GRN in the published network."""
 
 _STRETCH = 1 << 17
-"""Values of a tensor that elementwise work takes at a time: half a MiB, a part of a core's cache."""
+"""Values that elementwise work takes at a time: half a MiB, a part of a core's cache."""
 
 _initialise: ContextVar[bool] = ContextVar("initialise", default=True)
 
@@ -136,7 +136,7 @@ class _Snake(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, alpha: Tensor) -> Tensor:
-        out, inverse = torch.empty_like(x), 1 / (alpha + EPS)
+        out, inverse = _written(x), 1 / (alpha + EPS)
         for rows, result in _stretches(x, out):
             values = rows.to(alpha.dtype)
             sine = torch.mul(values, alpha).sin_()
@@ -149,7 +149,7 @@ class _Snake(torch.autograd.Function):
         x, alpha, out = ctx.saved_tensors
         inverse = 1 / (alpha + EPS)
         twice, slope = 2 * alpha, alpha * inverse
-        grad_x, grad_alpha = torch.empty_like(x), torch.zeros_like(alpha)
+        grad_x, grad_alpha = _written(x), torch.zeros_like(alpha)
         # With s = sin(2 alpha x): d/dx = 1 + alpha inverse s, and, as the forward's own term is
         # out - x, d/dalpha = inverse (x s - (out - x)): one sine, and no cosine.
         for rows, result, given, target in _stretches(x, out, grads[0], grad_x):
@@ -169,6 +169,11 @@ def _store(a: Tensor, b: Tensor, c: Tensor, target: Tensor) -> None:
         target.copy_(torch.addcmul(a, b, c))
 
 
+def _written(like: Tensor) -> Tensor:
+    """An empty tensor whose rows `_stretches` gives as views, whatever the strides of ``like``."""
+    return torch.empty(like.shape, dtype=like.dtype, device=like.device)
+
+
 def _stretches(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Rows of ``[..., C]`` tensors in stretches that fit the cache of a CPU; else all at once."""
     rows = [tensor.flatten(0, -2) for tensor in tensors]
@@ -176,7 +181,7 @@ def _stretches(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
         return iter([tuple(rows)])
     # An operation is divided among threads: each should get its own cache's fill.
     length = max(1, _STRETCH * torch.get_num_threads() // rows[0].shape[1])
-    return zip(*(tensor.split(length) for tensor in rows), strict=True)
+    return zip(*(torch.split(tensor, length) for tensor in rows), strict=True)
 
 
 class ChannelNorm(nn.Module):
