@@ -32,6 +32,7 @@ class L3AC(NeuralCodec):
     still make the chunks differ from the whole.
     """
 
+    least = 2  # one frame alone has no norm over time
     long = LongAudio(whole_s=90, chunk_s=60, context_s=25)
 
     @property

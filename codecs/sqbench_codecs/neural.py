@@ -73,10 +73,12 @@ class NeuralCodec(Codec):
     because padding beyond that would change the frames that it touches.
 
     Attributes:
+        least: multiples (see `multiple`) that a clip is padded to at least.
         shares_batches: whether clips of one length may share a batch.
         long: see `LongAudio`.
     """
 
+    least: int = 1
     shares_batches: bool = True
     long: LongAudio
 
@@ -97,6 +99,7 @@ class NeuralCodec(Codec):
         multiple = self.multiple(self.spec)
         return {
             "padding": f"zeros to a multiple of {multiple} samples"
+            + (f", at least {self.least}" if self.least > 1 else "")
             if multiple > 1
             else "by the network",
             "long_audio": str(self.long),
@@ -117,7 +120,7 @@ class NeuralCodec(Codec):
     def encode(self, audio: Sequence[Waveform]) -> list[Codes]:
         out: list[Codes] = [np.empty((self.spec.num_codebooks, 0), np.int64)] * len(audio)
         multiple = self.multiple(self.spec)
-        padded = [-(-len(x) // multiple) * multiple for x in audio]
+        padded = [max(-(-len(x) // multiple), self.least) * multiple for x in audio]
         for group in self._groups(padded):
             batch = np.zeros((len(group), padded[group[0]]), np.float32)
             for row, i in enumerate(group):
