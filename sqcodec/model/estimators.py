@@ -21,6 +21,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+DIVEQ_DEVIATION = 0.03
+"""Of the noise on `diveq`'s direction, where codes are about one apart; small beside any error."""
+
+
 def straight_through(z: Tensor, q: Tensor) -> Tensor:
     """``q`` forward, the identity backward."""
     return z + (q - z).detach()
@@ -109,7 +113,7 @@ def soft_assignment(logits: Tensor, codes: Tensor) -> Tensor:
     return torch.softmax(logits, dim=-1) @ codes
 
 
-def soft_levels(z: Tensor, levels: Tensor, sharpness: float) -> Tensor:
+def soft_levels(z: Tensor, levels: Tensor, sharpness: float | Tensor) -> Tensor:
     """Each value's mean over ``levels [D, L]``, weighted by ``exp(-sharpness * distance^2)``.
 
     Where channels have different numbers of levels, NaN fills the shorter rows.

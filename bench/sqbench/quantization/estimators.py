@@ -12,8 +12,6 @@ from sqbench.quantization.quantizer import Estimate, Quantizer
 from sqbench.quantization.vector import VectorQuantizer
 from sqcodec.model import estimators as formulas
 
-_DIVEQ_DEVIATION = 0.03
-"""Of the noise on DiVeQ's direction, in units of the latents; small beside any error here."""
 _TEMPERATURE = (1.0, 0.1)
 """Of Gumbel-softmax, from the first step to the last."""
 
@@ -91,7 +89,7 @@ def estimate(name: str, draws: Draws, sharpness: tuple[float, float], progress: 
             case "nsvq":
                 return formulas.nsvq(z, q, draws.normal(frames, width))
             case "diveq":
-                return formulas.diveq(z, q, draws.normal(frames, width), _DIVEQ_DEVIATION)
+                return formulas.diveq(z, q, draws.normal(frames, width), formulas.DIVEQ_DEVIATION)
             case "uniform":
                 return formulas.uniform_noise(z, stage.step, draws.uniform(frames, width))
             case "gaussian":
