@@ -30,6 +30,8 @@ _FIRST = ("ste+cl0.25", "ste", "mste", "diveq", "soft", "uniform", "taae-mix")
 """Methods of the default matrix have the same colours in every plot."""
 _INK = "#555555"
 _COLUMNS = 3
+_SPREAD = 0.14
+"""Of the distance between rates: how far methods are drawn apart."""
 
 
 def prepare(folder: Path) -> None:
@@ -100,7 +102,7 @@ def _snr_over_bits(
 ) -> Figure | None:
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
-        family = "levels" if cell.quantizer in LEVELS else "codebooks"
+        family = "levels (FSQ)" if cell.quantizer in LEVELS else "codebooks (VQ)"
         groups.setdefault(f"{cell.source_name}, {family}", []).append(cell)
     if not groups:
         return None
@@ -108,7 +110,8 @@ def _snr_over_bits(
     for (title, group), ax in zip(groups.items(), axes, strict=True):
         names = list(dict.fromkeys(_name(cell) for cell in group))
         rates = sorted({cell.rate_bits for cell in group})
-        pitch = min(0.22, 0.8 / len(names)) * _spacing(rates) / 2
+        # Methods side by side, near enough that the slope of the lines does not mislead.
+        pitch = _SPREAD * _spacing(rates) / len(names)
         for place, name in enumerate(names):
             offset = (place - (len(names) - 1) / 2) * pitch
             members = sorted((c for c in group if _name(c) == name), key=lambda c: c.rate_bits)
@@ -131,7 +134,10 @@ def _snr_over_bits(
         ax.legend(fontsize=7, frameon=False, loc="upper left")
         low, high = ax.get_ylim()
         ax.set_ylim(low, high + 0.28 * (high - low))  # room for the legend
-    figure.suptitle("SNR over bits: every seed a dot, lines through medians", fontsize=11)
+    figure.suptitle(
+        f"SNR over bits: every seed a dot, lines through medians; above {CAP_DB:g} dB drawn there",
+        fontsize=11,
+    )
     return figure
 
 
@@ -139,39 +145,41 @@ def _reference_lines(
     ax: Axes, group: Sequence[Cell], trials: Trials, rates: Sequence[float]
 ) -> None:
     cell = group[0]
-    line: dict[str, Any] = {"color": "black", "lw": 1.0, "zorder": 0}
-    span = [rates[0] - 0.5, rates[-1] + 0.5]
-    if cell.source == "alphabet":
-        ax.axvline(cell.source_bits, color=_INK, lw=0.8, ls=":", zorder=0)
-        ax.annotate(
-            f"{cell.source_bits} bits suffice",
-            (cell.source_bits, 0.02), xycoords=("data", "axes fraction"), rotation=90,
-            fontsize=7, color=_INK, ha="right", va="bottom",
-        )  # fmt: skip
-        known = sorted(
-            {(c.rate_bits, v) for c in group
-             if (v := median(trials[c.identity], "reference_db")) is not None}
-        )  # fmt: skip
-        if known:
-            ax.plot(*zip(*known, strict=True), "k_", ms=22, label="k-means of the points")
-        return
-    shannon = bounds.shannon_gaussian_db if cell.source == "gaussian" else bounds.shannon_uniform_db
-    points = [shannon(bits / cell.features) for bits in span]
-    ax.plot(span, points, ls="-", label="Shannon", **line)
+    half = 0.7 * _SPREAD * _spacing(rates)
+
+    def line(points: Sequence[tuple[float, float]], style: str, label: str) -> None:
+        ax.plot(*zip(*points, strict=True), color="black", lw=0.6, ls=style, alpha=0.5, zorder=0)
+        for x, y in points:
+            ax.plot([x - half, x + half], [y, y], color="black", lw=1.3, ls=style, zorder=0)
+        ax.plot([], [], color="black", lw=1.3, ls=style, label=label)
+
     known = sorted(
         {(c.rate_bits, v) for c in group
          if (v := median(trials[c.identity], "reference_db")) is not None}
     )  # fmt: skip
+    if cell.source == "alphabet":
+        ax.axvline(cell.source_bits, color=_INK, lw=0.8, ls=":", zorder=0)
+        ax.annotate(
+            f" {cell.source_bits} bits suffice", (cell.source_bits, 0.99),
+            xycoords=("data", "axes fraction"), fontsize=7, color=_INK, ha="left", va="top",
+        )  # fmt: skip
+        if known:
+            line(known, "--", "k-means of the points")
+        return
+    shannon = bounds.shannon_gaussian_db if cell.source == "gaussian" else bounds.shannon_uniform_db
+    line([(bits, shannon(bits / cell.features)) for bits in rates], "-", "Shannon")
     if cell.source == "uniform":
         label = "uniform quantizer"
+    elif cell.quantizer in LEVELS:
+        label = "Lloyd-Max"
     else:
-        label = "Lloyd-Max" if cell.quantizer in LEVELS else "k-means of samples"
-        scalar = [2 ** round(bits / cell.features) for bits in rates]
-        if cell.quantizer not in LEVELS and all(2 ** (r / cell.features) in scalar for r in rates):
-            ax.plot(rates, [bounds.lloyd_max(n).snr_db for n in scalar], ls=":", label="Lloyd-Max",
-                    **line)  # fmt: skip
+        label = "k-means of samples"
+        counts = {bits: round(2 ** (bits / cell.features)) for bits in rates}
+        whole = [bits for bits in rates if bits % cell.features == 0]
+        if whole:
+            line([(b, bounds.lloyd_max(counts[b]).snr_db) for b in whole], ":", "Lloyd-Max")
     if known:
-        ax.plot(*zip(*known, strict=True), ls="--", label=label, **line)
+        line(known, "--", label)
 
 
 def _latent_growth(
@@ -223,7 +231,7 @@ def _codebook_usage(
     )
     figure = Figure(figsize=(9.5, 1.2 + 0.2 * len(ordered)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    titles = ("effective bits of what is possible", "codes used at least once")
+    titles = ("effective bits (of the source's or the code's, the fewer)", "codes used at least once")
     previous = None
     for row, cell in enumerate(ordered):
         found = trials[cell.identity]
