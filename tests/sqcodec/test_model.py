@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from sqcodec.config import list_configs, load_config
 from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
 from sqcodec.model.conv import EPS, GRN, ChannelNorm, Snake, _Snake, convolve, upsample
-from sqcodec.model.fsq import FSQ
+from sqcodec.model.fsq import FSQ, QuantizerMode
 from sqcodec.model.tconv import TConv, TPooling
 from sqcodec.model.transformer import LocalTransformer
 
@@ -85,7 +86,7 @@ def test_codes_decode_to_the_features_they_came_with() -> None:
         torch.testing.assert_close(quantizer.decode(codes), features)
 
 
-@pytest.mark.parametrize("mode", ["fsq", "bypass", "taae"])
+@pytest.mark.parametrize("mode", get_args(QuantizerMode))
 def test_codes_are_those_of_evaluation_in_every_mode(mode: str) -> None:
     torch.manual_seed(0)
     quantizer = FSQ(256, (7,) * 6)
@@ -96,7 +97,22 @@ def test_codes_are_those_of_evaluation_in_every_mode(mode: str) -> None:
     assert x.grad_fn is not None
     rounded, expected = quantizer.eval()(x)
     assert torch.equal(codes, expected)
-    assert torch.allclose(features, rounded, atol=1e-6) == (mode == "fsq")
+    assert torch.allclose(features, rounded, atol=1e-5) == (mode in ("fsq", "mste", "rotation"))
+    assert set(quantizer.state_dict()) == {
+        f"project_{side}.{part}" for side in ("in", "out") for part in ("weight", "bias")
+    }
+
+
+def test_soft_mode_anneals_to_the_rounded_values() -> None:
+    quantizer = FSQ(6, (3, 7, 5, 3, 7, 9)).train()
+    x = torch.randn(2, 50, 6, generator=torch.Generator().manual_seed(0))
+    distances = []
+    for sharpness in (0.5, 5.0, 500.0):
+        quantizer.set_mode("soft", sharpness)
+        distances.append(float((quantizer(x)[0] - quantizer.eval()(x)[0]).detach().abs().mean()))
+        quantizer.train()
+    assert distances[0] > distances[1] > distances[2]
+    assert distances[2] < 0.01
 
 
 def test_taae_noise_is_one_level_wide_on_half_of_the_values() -> None:

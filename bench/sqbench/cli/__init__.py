@@ -24,6 +24,7 @@ COMMANDS = (
     "decode",
     "data",
     "export",
+    "quantize",
 )
 
 EPILOG = """\
@@ -71,8 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"sqbench {options.command}: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        kept = "; what was scored is kept, the same command goes on"
-        print(f"interrupted{kept if options.command == 'run' else ''}", file=sys.stderr, flush=True)
+        kept = ""
+        if options.command in ("run", "quantize"):
+            kept = "; what was finished is kept, the same command goes on"
+        print(f"interrupted{kept}", file=sys.stderr, flush=True)
         # A codec at work in its thread would keep the interpreter from ending.
         os._exit(130)
     except BrokenPipeError:  # the reader of our output has gone, `| head` for one

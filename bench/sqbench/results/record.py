@@ -1,8 +1,9 @@
 """The records: one JSON object a line, flat enough for a data frame, traceable to weights and data.
 
-Two kinds share a file. A ``score`` record is one metric on one utterance; a ``coding`` record is
-one codec on one utterance (bits, seconds). `key` names the work, so that resuming, adding a
-metric and merging the results of two machines are one operation: compute the missing keys.
+Three kinds share a file. A ``score`` record is one metric on one utterance; a ``coding`` record is
+one codec on one utterance (bits, seconds); a ``quantize`` record is one number of one trial of
+`sqbench.quantization`. `key` names the work, so that resuming, adding a metric and merging the
+results of two machines are one operation: compute the missing keys.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Record(TypedDict):
     """One line of ``records.jsonl``."""
 
     schema: int
-    kind: Literal["score", "coding"]
+    kind: Literal["score", "coding", "quantize"]
     key: str
     codec: str
     codec_id: str
