@@ -23,7 +23,7 @@ EPS = torch.finfo(torch.float32).eps
 """Guards the divisions of Snake, ChannelNorm and GRN in the published network."""
 
 _STRETCH = 1 << 17
-"""Values of a tensor that elementwise work takes at a time: half a MiB, a part of a core's cache."""
+"""Values that elementwise work takes at a time: half a MiB, a part of a core's cache."""
 
 _initialise: ContextVar[bool] = ContextVar("initialise", default=True)
 
@@ -176,7 +176,7 @@ def _stretches(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
         return iter([tuple(rows)])
     # An operation is divided among threads: each should get its own cache's fill.
     length = max(1, _STRETCH * torch.get_num_threads() // rows[0].shape[1])
-    return zip(*(tensor.split(length) for tensor in rows), strict=True)
+    return zip(*(torch.split(tensor, length) for tensor in rows), strict=True)
 
 
 class ChannelNorm(nn.Module):

@@ -39,7 +39,7 @@ class PositionBias(nn.Module):
         # the gradient of that is a plain sum, unlike that of an indexed read.
         line = F.pad(by_distance.flip(1), (0, w), value=float("-inf"))
         copies = line[:, None].expand(-1, w + 1, -1).flatten(1)[:, : w * (3 * w + 1)]
-        return copies.unflatten(1, (w, 3 * w + 1))[..., : 2 * w].flip(1)
+        return copies.view(HEADS, w, 3 * w + 1)[..., : 2 * w].flip(1)
 
 
 class LocalAttention(nn.Module):
