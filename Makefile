@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all venv lint types test test-all bench demo mini clean
+.PHONY: all venv lint types test test-all bench bench-train demo mini clean
 
 all: lint types test
 
@@ -40,6 +40,10 @@ types: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/network.py
 	$(BIN)/python benchmarks/metrics.py
+
+# A training step against a plain loop over the published network, on this machine, in this run.
+bench-train: $(READY)
+	$(BIN)/python benchmarks/train.py
 
 # The embedded data set, made again (needs flite and espeak-ng).
 mini: $(READY)
