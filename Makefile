@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all venv lint types test test-all bench crosscheck demo mini clean
+.PHONY: all venv lint types test test-all bench bench-train crosscheck demo mini clean
 
 all: lint types test
 
@@ -48,6 +48,10 @@ crosscheck: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target .crosscheck 'vector-quantize-pytorch>=1.31' loguru
 	PYTHONPATH=.crosscheck $(BIN)/python tools/crosscheck.py
+
+# A training step against a plain loop over the published network, on this machine, in this run.
+bench-train: $(READY)
+	$(BIN)/python benchmarks/train.py
 
 # The embedded data set, made again (needs flite and espeak-ng).
 mini: $(READY)

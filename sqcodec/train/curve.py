@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,54 +19,47 @@ if TYPE_CHECKING:
 
 TERMS = ("loss", "l1", "stft", "perceptual", "adversarial", "feature", "discriminator")
 METRICS = {"val_sdr": "SDR (dB)", "val_stoi": "STOI", "val_pesq": "PESQ", "val_mel": "MEL"}
-SPAN = 0.02
-"""Of the steps, over which training values are averaged: they differ from crop to crop."""
-_WIDTH, _HEIGHT = 4.6, 2.9  # inches of a panel
+SPAN = 0.05  # of the steps, over which training values are averaged: crops differ
 
-Rows = Sequence[dict[str, Any]]
+Rows = list[dict[str, Any]]
 
 
 def draw(run: Path, out: Path) -> Path:
     """Draw the log of ``run`` into the image ``out``, its format by its name's ending.
 
-    Panels: loss and its terms; SNR of training crops and held out, by domain; what sqbench
-    measured; the learning rate. Training values are running means.
+    Loss and its terms; SNR in training and held out; what sqbench measured; the learning rate.
 
     Raises:
-        InputError: no log, nothing logged, or an ending that matplotlib cannot write.
+        InputError: no matplotlib, no log, nothing logged, or an image that cannot be written.
     """
-    path = run / LOG
-    if not path.is_file():
-        raise InputError(str(path), expected="the log of a training run", found="no such file")
-    rows = read_log(path)
-    steps = [row for row in rows if row["kind"] == "step"]
-    reports = [row for row in rows if row["kind"] == "report"]
-    if not steps:
-        raise InputError(str(path), expected="at least one logged step", found=f"{len(rows)} rows")
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         remedy = "pip install 'sqbench[train]'"
         raise InputError("curve", expected="matplotlib", found=str(error), remedy=remedy) from None
-    measured = [key for key in METRICS if any(row.get(key) is not None for row in reports)]
-    panels: list[Callable[[Axes], None]] = [
-        lambda axes: _losses(axes, steps),
-        lambda axes: _snr(axes, steps, reports),
-        *(lambda axes, key=key: _metric(axes, reports, key) for key in measured),
-        lambda axes: _rate(axes, steps),
-    ]
+    path = run / LOG
+    if not path.is_file():
+        raise InputError(str(path), expected="the log of a training run", found="no such file")
+    rows = read_log(path)
+    steps, reports = ([r for r in rows if r["kind"] == kind] for kind in ("step", "report"))
+    if not steps:
+        raise InputError(str(path), expected="at least one logged step", found=f"{len(rows)} rows")
+    panels = [partial(_losses, steps=steps), partial(_snr, steps=steps, reports=reports)]
+    for key, title in METRICS.items():
+        if any(row.get(key) is not None for row in reports):
+            panels.append(partial(_line, rows=reports, key=key, title=f"{title}, held-out speech"))
+    panels.append(partial(_line, rows=steps, key="lr", title="Learning rate"))
     lines = -(-len(panels) // 2)
-    figure = Figure(figsize=(2 * _WIDTH, lines * _HEIGHT), layout="constrained")
+    figure = Figure(figsize=(9.2, 2.9 * lines), layout="constrained")
     for position, panel in enumerate(panels, start=1):
         axes = figure.add_subplot(lines, 2, position)
         panel(axes)
         axes.set_xlim(0, steps[-1]["step"])
+        axes.set_xlabel("step" if position > len(panels) - 2 else "")
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        if position > len(panels) - 2:
-            axes.set_xlabel("step")
         if len(axes.get_legend_handles_labels()[0]) > 1:
-            axes.legend(frameon=False, fontsize="small")
+            axes.legend(fontsize="x-small", framealpha=0.8, edgecolor="none")
     try:
         figure.savefig(out, dpi=150)
     except (OSError, ValueError) as error:
@@ -86,21 +79,14 @@ def _losses(axes: Axes, steps: Rows) -> None:
 def _snr(axes: Axes, steps: Rows, reports: Rows) -> None:
     x, y = series(steps, "snr_db")
     axes.plot(x, smooth(y), label="training", color="0.6")
-    names = {key for row in reports for key in row if key.startswith("val_snr_db_")}
-    for key in sorted(names):
+    for key in sorted({key for row in reports for key in row if key.startswith("val_snr_db_")}):
         axes.plot(*series(reports, key), ".-", label=f"held out, {key[len('val_snr_db_') :]}")
     axes.set_title("SNR (dB)")
 
 
-def _metric(axes: Axes, reports: Rows, key: str) -> None:
-    axes.plot(*series(reports, key), ".-")
-    axes.set_title(f"{METRICS[key]} of held-out speech")
-
-
-def _rate(axes: Axes, steps: Rows) -> None:
-    axes.plot(*series(steps, "lr"))
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    axes.set_title("Learning rate")
+def _line(axes: Axes, rows: Rows, key: str, title: str) -> None:
+    axes.plot(*series(rows, key), ".-" if len(rows) < 200 else "-")
+    axes.set_title(title)
 
 
 def series(rows: Rows, key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -112,12 +98,10 @@ def series(rows: Rows, key: str) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Running mean over `SPAN` of the values, of fewer at the ends."""
-    half = int(SPAN * len(values) / 2)
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    at = np.arange(len(values))
+    half, at = int(SPAN * len(values) / 2), np.arange(len(values))
     first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
-    means: NDArray[np.float64] = (sums[last] - sums[first]) / (last - first)
-    return means
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    return np.asarray((sums[last] - sums[first]) / (last - first))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -320,6 +320,11 @@ def load_recipe(names: Sequence[str], config: str) -> Recipe:
     return recipe
 
 
+def shipped_changes(name: str) -> dict[str, Any]:
+    """What a shipped recipe changes: dotted keys with their values."""
+    return _flat(_read(name)[0])
+
+
 def shipped_recipes() -> list[str]:
     """Names that `load_recipe` knows."""
     folder = resources.files("sqcodec.train").joinpath("recipes")

@@ -21,7 +21,10 @@ FLAGS = {
         "--codec", "--suite", "--metrics", "--data", "--domain", "--out", "--weights", "--protocol",
         "--limit", "--workers", "--device", "--batch-size", "--seed", "--save-audio", "--force",
     },
-    "table": {"--format", "--sort", "--paper", "--ci", "--failures", "--source", "--protocol"},
+    "table": {
+        "--format", "--ablation", "--sort", "--paper", "--ci", "--failures", "--source",
+        "--protocol",
+    },
     "compare": {"--results", "--format", "--source", "--protocol"},
     "score": {"--ref", "--est", "--metrics", "--protocol", "--workers", "--format"},
     "codecs": {"--format"},
