@@ -12,12 +12,13 @@ from sqbench.data.resolve import open_source
 from sqbench.metrics.protocol import DEFAULT, check
 from sqbench.results import store as stores
 from sqbench.results.frame import Results
+from sqbench.runner.assignment import Assignment, assign
 from sqbench.runner.execute import execute
 from sqbench.runner.monitor import Monitor, Quiet
-from sqbench.runner.plan import select
+from sqbench.runner.plan import Selection, nothing, select
 from sqbench.runner.pool import ProcessPool
 from sqbench.runner.request import Options, Outcome, Plan
-from sqbench.suites import metrics_of
+from sqbench.suites import APPLICATIONS, metrics_of
 from sqbench_codecs import CODECS, Codec
 from sqcodec.errors import InputError
 
@@ -28,6 +29,7 @@ def evaluate(
     *,
     suite: str = "signal",
     metrics: Sequence[str] | None = None,
+    evaluators: str | None = None,
     protocol: str = DEFAULT,
     weights: str = "auto",
     out: str | Path | None = None,
@@ -50,7 +52,9 @@ def evaluate(
     Args:
         codecs: registry names, ``file.py:Class``, or loaded codecs.
         data: a source, or what ``--data`` takes: ``mini``, a folder, a manifest, ``hf:...``.
-        suite: which metrics; ``metrics`` names them instead.
+        suite: ``signal``, ``application`` or ``all``; ``metrics`` names other metrics instead.
+        evaluators: who listens, in the latter two: ``offline`` (the default), ``protocol``, or
+            ``task=name``, with commas between.
         weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path.
         out: results folder; what is there is not computed again. ``None`` keeps nothing on disk.
         limit: at most that many utterances of each set.
@@ -67,6 +71,7 @@ def evaluate(
     options = Options(
         suite=suite,
         metrics=metrics,
+        evaluators=evaluators,
         protocol=protocol,
         weights=weights,
         limit=limit,
@@ -115,9 +120,35 @@ def run(
         if isinstance(codec, str):
             CODECS.get(codec)  # a misspelt name must not cost the time of those before it
     wanted = metrics_of(options.suite, options.metrics)
-    selection = select(source, list(wanted.values()), options.limit)
-    if not selection.items:
+    selection = select(source, list(wanted.values()), options.limit) if wanted else nothing(source)
+    if wanted and not selection.items:
         raise InputError(f"data {source.location}", expected="at least one clip", found="none")
-    plan = Plan(codecs=codecs, selection=selection, metrics=wanted, out=out, options=options)
+    plan = Plan(
+        codecs=codecs,
+        selection=selection,
+        metrics=wanted,
+        assignments=_assignments(source, selection, options),
+        out=out,
+        options=options,
+    )
     with ProcessPool(options.workers, prefetch=options.workers) as pool:
         return execute(plan, stores.load(out), pool, monitor or Quiet())
+
+
+def _assignments(source: Source, selection: Selection, options: Options) -> list[Assignment]:
+    if options.suite not in APPLICATIONS:
+        if options.evaluators is not None:
+            raise InputError(
+                f"evaluators with suite {options.suite!r}",
+                expected=f"suite {' or '.join(APPLICATIONS)}",
+                found=options.evaluators,
+            )
+        return []
+    from sqbench.tasks.evaluators import registry
+
+    choices = registry.choose(
+        registry.DEFAULT if options.evaluators is None else options.evaluators
+    )
+    return assign(
+        source, choices, limit=options.limit, device=options.device, known=selection.items
+    )

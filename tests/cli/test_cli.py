@@ -18,7 +18,7 @@ from sqbench.cli import COMMANDS, main, parser
 
 FLAGS = {
     "run": {
-        "--codec", "--suite", "--metrics", "--data", "--domain", "--out", "--weights", "--protocol",
+        "--codec", "--suite", "--metrics", "--evaluators", "--data", "--domain", "--out", "--weights", "--protocol",
         "--limit", "--workers", "--device", "--batch-size", "--seed", "--save-audio", "--force",
     },
     "table": {

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from sqbench.results.record import Record
+from sqbench.results.record import Observation, Record
 from sqbench.runner.request import Outcome
 
 _REASONS_SHOWN = 50
@@ -98,6 +98,14 @@ class Progress:
         means = "  ".join(f"{name} {total / n:.2f}" for name, (total, n) in sorted(sums.items()))
         self._bars.update(self._tasks[codec], advance=1, means=means)
 
+    def heard(self, evaluator: str, observations: Sequence[Observation]) -> None:
+        for one in observations:
+            if one["status"] != "ok":
+                missing = self._reasons[one["codec"], str(one["reason"])]
+                missing.metrics[one["task"]] = None
+                missing.utterances[one["utterance"]] = None
+        self._bars.update(self._tasks[evaluator], advance=len(observations))
+
     def finish(self, outcome: Outcome, out: Path) -> None:
         """Say what was done and what is missing, and why."""
         self._bars.stop()
@@ -109,5 +117,9 @@ class Progress:
         text = f"{outcome.computed} scores computed, {outcome.kept} were there already"
         if outcome.failed:
             text += f", {outcome.failed} missing"
+        if outcome.observed or outcome.observed_kept:
+            text += f"; {outcome.observed} observations made, {outcome.observed_kept} there already"
+            if outcome.unheard:
+                text += f", {outcome.unheard} failed"
         self.note(f"{text}. Next: sqbench table {out}")
         sys.stderr.flush()

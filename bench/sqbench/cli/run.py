@@ -25,7 +25,14 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help="a codec of `sqbench codecs`, or path/to/file.py:Class; repeat for more",
     )
-    parse.add_argument("--suite", default="signal", help="set of metrics (default: signal)")
+    parse.add_argument(
+        "--suite", default="signal", help="signal, application or all (default: signal)"
+    )
+    parse.add_argument(
+        "--evaluators",
+        metavar="WHO",
+        help="who listens in the application suite: offline (default), protocol, or task=name",
+    )
     parse.add_argument("--metrics", help="comma-separated metrics instead of a suite's")
     add_data(parse)
     parse.add_argument("--out", type=Path, default=Path("results"), help="default: results/")
@@ -38,7 +45,7 @@ def add(commands: Any) -> None:
     add_protocol(parse)
     parse.add_argument("--limit", type=int, metavar="N", help="at most N utterances of each set")
     add_workers(parse)
-    parse.add_argument("--device", default="cpu", help="of the codec (default: cpu)")
+    parse.add_argument("--device", default="cpu", help="of codecs and evaluators (default: cpu)")
     parse.add_argument("--batch-size", type=int, default=8, help="utterances per codec call")
     parse.add_argument("--seed", type=int, default=0, help="of random numbers (default: 0)")
     parse.add_argument("--save-audio", action="store_true", help="keep every decoded clip")
@@ -99,6 +106,7 @@ def handle(options: argparse.Namespace) -> int:
             Options(
                 suite=options.suite,
                 metrics=names(options.metrics) if options.metrics is not None else None,
+                evaluators=options.evaluators,
                 protocol=options.protocol,
                 weights=options.weights,
                 limit=options.limit,
@@ -113,4 +121,4 @@ def handle(options: argparse.Namespace) -> int:
             progress,
         )
         progress.finish(outcome, options.out)
-    return 2 if outcome.failed or outcome.unloaded else 0
+    return 2 if outcome.failed or outcome.unheard or outcome.unloaded else 0

@@ -19,6 +19,7 @@ class Column:
         key: its name in CSV and JSON.
         title: its name for people, one or two words.
         unit: shown under the title.
+        by: whose judgement the values are; shown under the title instead of the unit.
         digits: decimals shown; files hold full precision.
         direction: which way is better; ``None`` where that is not a question.
         scores: whether the values are scores, not properties of the codec.
@@ -27,6 +28,7 @@ class Column:
     key: str
     title: str
     unit: str = ""
+    by: str = ""
     digits: int
     direction: Direction | None = None
     scores: bool = False

@@ -75,7 +75,7 @@ def build(
     rows = [
         row
         for row in aggregate_rows(store)
-        if source in (None, row.source) and protocol in (None, row.protocol)
+        if row.cells and source in (None, row.source) and protocol in (None, row.protocol)
     ]
     found = {key: (_find(rows, a, key), _find(rows, b, key)) for key in _places(rows)}
     both = {key: (x, y) for key, (x, y) in found.items() if x is not None and y is not None}

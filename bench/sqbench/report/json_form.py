@@ -7,6 +7,7 @@ from typing import Any
 
 from sqbench.report.compare import Comparison
 from sqbench.report.table import Entry, Section, Table, TableRow
+from sqbench.results.applications import Application
 from sqbench.results.row import Cell, Row
 
 
@@ -62,11 +63,19 @@ def _row(row: TableRow, section: Section) -> dict[str, Any]:
     form: dict[str, Any] = {
         "model": row.label,
         "published": row.published,
+        "original": row.original,
         **{key: entry.value for key, entry in entries.items()},
         "best": [key for key, entry in entries.items() if entry.best],
         "intervals": {k: asdict(e.interval) for k, e in entries.items() if e.interval is not None},
     }
+    if row.heard:
+        form["applications"] = [_application(one) for one in row.heard.values()]
     return form if row.row is None else {**form, **_traced(row.row)}
+
+
+def _application(one: Application) -> dict[str, Any]:
+    """Every quantity of a task by an evaluator, those without a column too."""
+    return {**asdict(one), "complete": one.complete}
 
 
 def _traced(row: Row) -> dict[str, Any]:

@@ -44,6 +44,8 @@ def of_section(
         seed: of the resampling.
         published: whether the paper's rows stand beside.
     """
+    if not rows:
+        return
     sets = _sets(rows)
     official = all(
         set(counts) == {name for name, kind in OFFICIAL_SETS.items() if kind == category}

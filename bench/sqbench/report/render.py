@@ -142,19 +142,26 @@ def _grids(report: Report) -> list[Grid]:
 
 
 def _section_grid(section: Section, notes: tuple[str, ...]) -> Grid:
-    ours = [row for row in section.rows if not row.published]
+    originals = [row for row in section.rows if row.original]
+    ours = [row for row in section.rows if not (row.published or row.original)]
     theirs = [row for row in section.rows if row.published]
     return Grid(
         title=f"{section.source} ({section.protocol})",
         heads=[Head(title="Model", number=False), *map(_head, section.columns)],
         groups=[
-            [_model_row(row, section.columns) for row in group] for group in (ours, theirs) if group
+            [_model_row(row, section.columns) for row in group]
+            for group in (originals, ours, theirs)
+            if group
         ],
         notes=[*section.notes, *notes],
     )
 
 
 def _head(column: Column) -> Head:
+    if column.by:
+        return Head(
+            title=" ".join(filter(None, (column.title, column.unit, column.arrow))), below=column.by
+        )
     first, _, second = column.title.rpartition(" ")
     title = f"{column.title} {column.arrow}".strip()
     if first:  # two words share the two lines
@@ -247,10 +254,16 @@ def _csv(report: Report) -> str:
             found=", ".join(f"{s.source} ({s.protocol})" for s in report.sections),
             remedy="Choose with --source and --protocol.",
         )
-    writer.writerow(CSV_HEADER)
-    for row in report.sections[0].rows:
-        entries = (row.entries.get(key) for key in CSV_HEADER[1:])
-        writer.writerow([row.label, *(_exact(entry.value if entry else None) for entry in entries)])
+    section = report.sections[0]
+    applied = [column.key for column in section.columns if column.by]
+    ends = [f"{key}_{end}" for key in applied for end in ("low", "high")]
+    writer.writerow([*CSV_HEADER, *applied, *ends])
+    for row in section.rows:
+        entries = [row.entries.get(key) for key in (*CSV_HEADER[1:], *applied)]
+        intervals = [entry.interval if entry else None for entry in entries[len(CSV_HEADER) - 1 :]]
+        values = [entry.value if entry else None for entry in entries]
+        values += [end for i in intervals for end in ((i.low, i.high) if i else (None, None))]
+        writer.writerow([row.label, *map(_exact, values)])
     return stream.getvalue()
 
 

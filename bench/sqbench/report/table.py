@@ -1,4 +1,4 @@
-"""The table: what the paper's Table 1 shows, of our results. Data only; `render` gives it a form.
+"""The table: what the paper's Tables 1 and 2 show, of our results. Data only; `render` draws it.
 
 One section per source and protocol, as values of different data or rules are not comparable.
 """
@@ -6,14 +6,17 @@ One section per source and protocol, as values of different data or rules are no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from sqbench.report import notes, paper
+from sqbench.report import applied, notes, paper
+from sqbench.report.applied import Applied
 from sqbench.report.columns import FIXED, Column, columns_for
 from sqbench.results.aggregate import Failures
 from sqbench.results.aggregate import rows as aggregate_rows
+from sqbench.results.applications import Heard, applications
+from sqbench.results.record import ORIGINAL
 from sqbench.results.row import Row
-from sqbench.results.statistics import N_BOOT, Interval, bootstrap
+from sqbench.results.statistics import N_BOOT, NOT_ASKED, Interval, bootstrap
 from sqbench.results.store import Store
 from sqcodec.errors import InputError
 
@@ -44,16 +47,21 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class TableRow:
-    """A row: ours, with the `Row` it was made from, or the paper's, without."""
+    """A row: ours, with the `Row` it was made from; the original audio's, or the paper's, without.
+
+    ``heard`` is what evaluators said of it.
+    """
 
     label: str
     weights: str
     entries: Mapping[str, Entry]
     row: Row | None = None
+    heard: Heard = field(default_factory=dict)
+    original: bool = False
 
     @property
     def published(self) -> bool:
-        return self.row is None
+        return self.row is None and not self.original
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +107,7 @@ def build(
         failures: ``mean`` or ``drop`` (`sqbench.results.aggregate.rows`).
         ci: add 95 % bootstrap intervals.
         sort: a column of the CSV to sort by, metrics best first; by bitrate if not given.
-        paper: add the paper's Table 1 after ours.
+        paper: add the paper's Table 1, and Table 2 where applications were run, after ours.
         source: keep this source only.
         protocol: keep this protocol only.
 
@@ -107,29 +115,43 @@ def build(
         InputError: no results, or an unknown ``sort``, ``source`` or ``protocol``.
     """
     found = _chosen(aggregate_rows(store, failures=failures), store, source, protocol)
+    often = applied.resamples(ci, n_boot)
+    heard = applications(store, lambda name: often[name in applied.OFFLINE], seed=seed)
     sections = []
     for key in dict.fromkeys((row.source, row.protocol) for row in found):
         rows = [row for row in found if (row.source, row.protocol) == key]
-        columns = columns_for(rows)
-        ours = [_table_row(row, columns, ci, n_boot, seed) for row in rows]
+        of_rows = [heard.get((row.source, row.codec_id), {}) for row in rows]
+        listened = applied.applied_columns(of_rows, published=paper)
+        columns = (*columns_for(rows), *(each.column for each in listened))
+        ours = [
+            _table_row(row, columns, ci, n_boot, seed, of_row, listened)
+            for row, of_row in zip(rows, of_rows, strict=True)
+        ]
         ours = _sorted(_with_best(ours, columns), columns, sort)
-        theirs = _sorted(_paper_rows(), columns, sort) if paper else []
+        theirs = _sorted(_paper_rows(listened), columns, sort) if paper else []
+        original = heard.get((key[0], ORIGINAL), {}) if listened else {}
+        top = [_original_row(original, columns, listened)] if original else []
+        signal = [row for row in rows if row.cells]
+        labelled = dict(
+            zip([ORIGINAL, *(r.label for r in rows)], [original, *of_rows], strict=True)
+        )
         sections.append(
             Section(
                 source=key[0],
                 protocol=key[1],
                 columns=columns,
-                rows=(*ours, *theirs),
-                notes=tuple(
-                    notes.of_section(
-                        rows,
+                rows=(*top, *ours, *theirs),
+                notes=(
+                    *notes.of_section(
+                        signal,
                         controls=[r.label for r in rows if r.codec in CONTROLS],
                         failures=failures,
                         intervals=_interval_reasons(ours) if ci else None,
                         n_boot=n_boot,
                         seed=seed,
                         published=paper,
-                    )
+                    ),
+                    *applied.notes(labelled, listened, ci=ci, n_boot=n_boot, seed=seed),
                 ),
             )
         )
@@ -153,9 +175,19 @@ def _chosen(rows: list[Row], store: Store, source: str | None, protocol: str | N
     return rows
 
 
-def _table_row(row: Row, columns: Iterable[Column], ci: bool, n_boot: int, seed: int) -> TableRow:
-    entries: dict[str, Entry] = {}
+def _table_row(
+    row: Row,
+    columns: Iterable[Column],
+    ci: bool,
+    n_boot: int,
+    seed: int,
+    heard: Heard,
+    listened: Sequence[Applied],
+) -> TableRow:
+    entries = _heard_entries(heard, listened)
     for column in columns:
+        if column.by:
+            continue
         if not column.scores:
             value = row.measured_bps if column.key == "measured_bps" else row.number(column.key)
             entries[column.key] = Entry(value=value)
@@ -172,15 +204,40 @@ def _table_row(row: Row, columns: Iterable[Column], ci: bool, n_boot: int, seed:
             )
         else:
             entries[column.key] = Entry(value=None)
-    return TableRow(label=row.label, weights=row.weights, entries=entries, row=row)
+    return TableRow(label=row.label, weights=row.weights, entries=entries, row=row, heard=heard)
 
 
-def _paper_rows() -> list[TableRow]:
+def _heard_entries(heard: Heard, listened: Sequence[Applied]) -> dict[str, Entry]:
+    entries = {}
+    for each in listened:
+        one = each.of(heard)
+        estimate = one.values[each.quantity] if one is not None else None
+        entries[each.column.key] = (
+            Entry(value=None)
+            if one is None or estimate is None
+            else Entry(value=estimate.value, interval=estimate.interval, complete=one.complete)
+        )
+    return entries
+
+
+def _original_row(heard: Heard, columns: Iterable[Column], listened: Sequence[Applied]) -> TableRow:
+    entries = {column.key: Entry(value=None) for column in columns}
+    entries.update(_heard_entries(heard, listened))
+    return TableRow(label=ORIGINAL, weights="", entries=entries, heard=heard, original=True)
+
+
+def _paper_rows(listened: Sequence[Applied]) -> list[TableRow]:
     return [
         TableRow(
             label=paper.label(row),
             weights="",
-            entries={column.key: Entry(value=getattr(row, column.key, None)) for column in FIXED},
+            entries={
+                **{column.key: Entry(value=getattr(row, column.key, None)) for column in FIXED},
+                **{
+                    key: Entry(value=value)
+                    for key, value in applied.published_values(row, listened).items()
+                },
+            },
         )
         for row in paper.table1()
     ]
@@ -194,10 +251,10 @@ def _with_best(rows: list[TableRow], columns: Iterable[Column]) -> list[TableRow
     """
     marked = list(rows)
     for column in columns:
-        if column.direction is None:
+        if column.direction is None or column.by in applied.OFFLINE:
             continue
         competing = [
-            (index, value, row.row.cells[column.key].counted)
+            (index, value, _counted(row, column))
             for index, row in enumerate(rows)
             if row.row is not None
             and row.row.codec not in CONTROLS
@@ -214,6 +271,14 @@ def _with_best(rows: list[TableRow], columns: Iterable[Column]) -> list[TableRow
                 entry = replace(row.entries[column.key], best=True)
                 marked[index] = replace(row, entries={**row.entries, column.key: entry})
     return marked
+
+
+def _counted(row: TableRow, column: Column) -> int:
+    """Over how many utterances the value of a column is taken."""
+    if column.by:
+        return max(one.heard for (_, name), one in row.heard.items() if name == column.by)
+    assert row.row is not None
+    return row.row.cells[column.key].counted
 
 
 def _sorted(
@@ -239,5 +304,8 @@ def _interval_reasons(rows: Iterable[TableRow]) -> list[str]:
         f"{row.label} {key}: {entry.interval.reason}"
         for row in rows
         for key, entry in row.entries.items()
-        if entry.interval is not None and entry.interval.reason and entry.value is not None
+        if entry.interval is not None
+        and entry.interval.reason
+        and entry.value is not None
+        and entry.interval.reason != NOT_ASKED
     ]

@@ -51,7 +51,7 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
     """
     if failures not in ("mean", "drop"):
         raise InputError("failures", expected="mean or drop", found=repr(failures))
-    if not store.records:
+    if not store.records and not store.observations:
         return []
     coding: dict[tuple[str, str], list[Record]] = {}
     scores: dict[Key, list[Record]] = {}
@@ -71,13 +71,19 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
         for codec in run["codecs"]:
             identity = codec["codec_id"]
             names[identity] = codec["name"]
-            runs.setdefault((source, run["protocol"], identity), []).append(run)
+            of_key = runs.setdefault((source, run["protocol"], identity), [])
+            if run["metrics"] or not run.get("tasks"):
+                of_key.append(run)
             known = described.setdefault((source, identity), {})
             known.update({k: v for k, v in codec.items() if v is not None or k not in known})
     labels = _labels(names)
     result = []
     for key, of_key in runs.items():
         source, _, identity = key
+        if not of_key:
+            found = coding.get((source, identity), [])
+            result.append(_unmeasured(key, labels[identity], found, described[source, identity]))
+            continue
         row = _row(
             key,
             labels[identity],
@@ -123,6 +129,32 @@ def _row(
         elsewhere=selection.elsewhere,
         hashes={u: clip["sha256"] for u, clip in selection.clips.items() if clip["sha256"]},
         records=tuple(scores),
+    )
+
+
+def _unmeasured(
+    key: Key, name: tuple[str, str], coding: list[Record], description: Mapping[str, Any]
+) -> Row:
+    """The row of a codec that evaluators heard, and no metric measured."""
+    source, protocol, codec_id = key
+    return Row(
+        source=source,
+        protocol=protocol,
+        codec=name[0],
+        codec_id=codec_id,
+        label=name[1],
+        weights=coding[-1]["weights"] if coding else "",
+        description=description,
+        measured_bps=_measured_bps(coding),
+        cells={},
+        reasons={},
+        selected=0,
+        total=0,
+        versions={},
+        location="",
+        elsewhere=(),
+        hashes={},
+        records=(),
     )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqbench.results import store as stores
 from sqbench.results.aggregate import Failures, rows
-from sqbench.results.record import Record
+from sqbench.results.applications import applications
+from sqbench.results.record import Observation, Record
 from sqbench.results.store import Store
 from sqcodec.errors import InputError
 
@@ -58,6 +59,19 @@ class Results:
         """One row per clip that a codec coded: bits, seconds of audio, seconds spent."""
         return self._frame("coding").drop(columns=["metric", "metric_version", "protocol", "value"])
 
+    @cached_property
+    def observations(self) -> pd.DataFrame:
+        """One row per clip that an evaluator heard, decoded or original, with the columns of
+        `sqbench.results.record.Observation` and ``run_id``; ``observed`` is the task's."""
+        import pandas as pd
+
+        names = [*Observation.__annotations__, "run_id"]
+        lines = [
+            {**heard, "run_id": self.store.origins[heard["key"]]}
+            for heard in self.store.observations
+        ]
+        return pd.DataFrame(lines, columns=names).drop(columns=["schema", "kind"])
+
     @property
     def problems(self) -> list[str]:
         """What could not be read, with file and line."""
@@ -67,6 +81,7 @@ class Results:
         """One row per codec, source and protocol, with the columns of the table.
 
         Indexed by ``model``. ``complete`` says whether every expected utterance is scored.
+        Quantities of applications are columns such as ``wer[pocketsphinx]``.
 
         Args:
             failures: see `sqbench.results.aggregate.rows`.
@@ -74,6 +89,7 @@ class Results:
         import pandas as pd
 
         named = ("bitrate_bps", "num_codebooks", "macs_g", "params_m")
+        heard = applications(self.store)
         lines: list[dict[str, Any]] = [
             {
                 "model": row.label,
@@ -83,6 +99,11 @@ class Results:
                 **{name: row.number(name) for name in named},
                 "measured_bps": row.measured_bps,
                 **{key: cell.value for key, cell in row.cells.items()},
+                **{
+                    f"{quantity}[{evaluator}]": estimate.value
+                    for (_, evaluator), one in heard.get((row.source, row.codec_id), {}).items()
+                    for quantity, estimate in one.values.items()
+                },
                 "complete": row.complete,
             }
             for row in rows(self.store, failures=failures)
@@ -107,8 +128,8 @@ class Results:
                 found=f"run {', '.join(there)}",
                 remedy="Name another folder.",
             )
-        by_run: dict[str, list[Record]] = {run["run_id"]: [] for run in self.store.runs}
-        for record in self.store.records:
+        by_run: dict[str, list[Record | Observation]] = {r["run_id"]: [] for r in self.store.runs}
+        for record in (*self.store.records, *self.store.observations):
             by_run[self.store.origins[record["key"]]].append(record)
         for run in self.store.runs:
             stores.copy_run(folder, run, by_run[run["run_id"]])

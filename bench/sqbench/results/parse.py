@@ -12,30 +12,39 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, Union, cast, get_args, get_origin, get_type_hints
 
-from sqbench.results.record import SCHEMA, Record
+from sqbench.results.record import SCHEMA, Observation, Record
 
 _DIGITS = 18
 """Integers of more digits do not fit 64 bits, and a float of them may be infinite."""
+
+_HEARD = ("sha256", "dataset", "label", "group", "alternative")
+"""What a run says of each clip of a task; all text."""
 
 _CLIP = ("sha256", "dataset", "category", "domain")
 """What a run says of each utterance that it selected; all text."""
 
 
-def record(line: bytes) -> Record:
+def record(line: bytes) -> Record | Observation:
     """The record of one line of ``records.jsonl``.
 
     Raises:
         ValueError: it is none; says why.
     """
     found = _object(line)
-    if missing := Record.__required_keys__ - found.keys():
+    heard = found.get("kind") == "observation"
+    fields = _OBSERVATION_FIELDS if heard else _FIELDS
+    if missing := fields.keys() - found.keys():
         raise ValueError(f"fields missing: {', '.join(sorted(missing))}")
-    for name, (types, values) in _FIELDS.items():
+    for name, (types, values) in fields.items():
         value = found[name]
         if type(value) not in types and not (isinstance(value, str) and value in values):
             raise _wrong(name, _wanted(types, values), value)
     if not found["key"]:
         raise ValueError("key is empty")
+    if heard:
+        if (found["observed"] is None) == (found["status"] == "ok"):
+            raise ValueError(f"an observation that is {found['status']} with the wrong content")
+        return cast(Observation, found)
     if found["kind"] == "score" and None in (found["metric"], found["protocol"]):
         raise ValueError("a score without metric or protocol")
     return cast(Record, found)
@@ -66,7 +75,28 @@ def run(text: bytes) -> dict[str, Any]:
         _text(codec, "codec_id", "codecs.")
         _text(codec, "name", "codecs.")
     _check_source(_mapping(found, "source"))
+    if "tasks" in found:
+        for name, task in _mapping(found, "tasks").items():
+            _check_task(f"tasks.{name}.", task)
     return found
+
+
+def _check_task(where: str, task: Any) -> None:
+    if not isinstance(task, dict):
+        raise _wrong(where.rstrip("."), "an object", task)
+    for name in ("evaluator", "evaluator_id"):
+        _text(task, name, where)
+    for name in ("version", "selected", "total"):
+        if type(task.get(name)) is not int:
+            raise _wrong(where + name, "an integer", task.get(name))
+    clips = _mapping(task, "clips", where)
+    for utterance, clip in clips.items():
+        if not (isinstance(clip, dict) and all(isinstance(clip.get(k), str) for k in _HEARD)):
+            raise _wrong(f"{where}clips.{utterance}", f"the texts {', '.join(_HEARD)}", clip)
+    for name, trials in _mapping(task, "trials", where).items():
+        for trial in trials if isinstance(trials, list) else [trials]:
+            if not (isinstance(trial, list) and len(trial) == 3 and {*trial[1:]} <= clips.keys()):
+                raise _wrong(f"{where}trials.{name}", "a list of [target, clip, clip]", trial)
 
 
 def _check_source(source: Mapping[str, Any]) -> None:
@@ -153,15 +183,18 @@ def _field(annotation: Any) -> _Field:
     if get_origin(annotation) is Literal:
         return frozenset(), frozenset(get_args(annotation))
     parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    types = frozenset(parts)
+    types = frozenset(get_origin(part) or part for part in parts)
     return (types | {int} if float in types else types), frozenset()
 
 
 _FIELDS: Mapping[str, _Field] = {
     name: _field(annotation) for name, annotation in get_type_hints(Record).items()
 }
+_OBSERVATION_FIELDS: Mapping[str, _Field] = {
+    name: _field(annotation) for name, annotation in get_type_hints(Observation).items()
+}
 
-_WORDS = {str: "a text", float: "a number", int: "an integer", NoneType: "null"}
+_WORDS = {str: "a text", float: "a number", int: "an integer", dict: "an object", NoneType: "null"}
 
 
 def _wanted(types: frozenset[type], values: frozenset[str]) -> str:

@@ -25,6 +25,14 @@ PACKAGES = (
     "datasets",
     "huggingface_hub",
     "safetensors",
+    "speechbrain",
+    "jiwer",
+    "openai-whisper",
+    "pocketsphinx",
+    "Resemblyzer",
+    "scikit-learn",
+    "funasr",
+    "transformers",
 )
 
 

@@ -34,6 +34,10 @@ class Interval:
     reason: str = ""
 
 
+NOT_ASKED = "not asked for"
+"""The reason of an interval that nobody wanted."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Paired:
     """The difference of two codecs, A - B, over the utterances that both have.

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from sqbench.results import parse
 from sqbench.results.atomic import unwritable, write_json
-from sqbench.results.record import SCHEMA, Record, Status
+from sqbench.results.record import SCHEMA, Observation, Record, Status
 from sqcodec.errors import InputError
 
 RUN_FILE = "run.json"
@@ -98,7 +98,7 @@ class RunWriter:
             if kind is None:
                 raise  # an error on its way out says more than this one
 
-    def append(self, records: Sequence[Record]) -> None:
+    def append(self, records: Sequence[Record | Observation]) -> None:
         """Add records; they are on the disk when this returns.
 
         Raises:
@@ -128,7 +128,7 @@ class RunWriter:
         write_json(self.path / RUN_FILE, self.run)
 
 
-def copy_run(out: Path, run: dict[str, Any], records: Sequence[Record]) -> None:
+def copy_run(out: Path, run: dict[str, Any], records: Sequence[Record | Observation]) -> None:
     """Write a loaded run again, its status and times as they are.
 
     Raises:
@@ -146,6 +146,7 @@ class Store:
 
     Attributes:
         records: one per key, oldest run first; of records with one key the newest run's is kept.
+        observations: what evaluators heard, in the same way.
         runs: the content of each ``run.json``, oldest first; of one that cannot be used, only
             ``schema``, ``run_id`` and ``status``.
         problems: what could not be read, with file and line.
@@ -153,6 +154,7 @@ class Store:
     """
 
     records: list[Record] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     origins: dict[str, str] = field(default_factory=dict)
@@ -165,7 +167,8 @@ class Store:
     @property
     def done_keys(self) -> set[str]:
         """Keys of the work that need not be done again: all but the failed."""
-        return {record["key"] for record in self.records if record["status"] in DONE}
+        everything = (*self.records, *self.observations)
+        return {record["key"] for record in everything if record["status"] in DONE}
 
 
 def load(out: Path | str | Sequence[Path | str]) -> Store:
@@ -190,7 +193,7 @@ def load(out: Path | str | Sequence[Path | str]) -> Store:
     runs = [(_read_run(folder, store.problems), folder) for folder in folders.values()]
     runs.sort(key=lambda item: (item[0].get("started", ""), item[0]["run_id"]))
     by_id: dict[str, dict[str, Any]] = {}
-    merged: dict[str, Record] = {}
+    merged: dict[str, Record | Observation] = {}
     for run, folder in runs:
         by_id.pop(run["run_id"], None)  # a run and its copy are one run
         by_id[run["run_id"]] = run
@@ -199,7 +202,11 @@ def load(out: Path | str | Sequence[Path | str]) -> Store:
             merged[record["key"]] = record
             store.origins[record["key"]] = run["run_id"]
     store.runs = list(by_id.values())
-    store.records = list(merged.values())
+    for record in merged.values():
+        if record["kind"] == "observation":
+            store.observations.append(record)
+        else:
+            store.records.append(record)
     return store
 
 
@@ -251,7 +258,7 @@ def _read_run(folder: Path, problems: list[str]) -> dict[str, Any]:
     return {"schema": SCHEMA, "run_id": folder.resolve().name, "status": "unknown"}
 
 
-def _read_records(path: Path, problems: list[str]) -> Iterator[Record]:
+def _read_records(path: Path, problems: list[str]) -> Iterator[Record | Observation]:
     if not path.exists():
         return  # a run that ended before its first record
     try:
@@ -268,10 +275,11 @@ def _read_records(path: Path, problems: list[str]) -> Iterator[Record]:
         problems.append(f"{path}: cannot be read ({error.strerror})")
 
 
-def _line(record: Record) -> str:
+def _line(record: Record | Observation) -> str:
     try:
         return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
     except ValueError as error:
+        what = record["task"] if record["kind"] == "observation" else record["metric"]
         raise ValueError(
-            f"record of {record['codec']}, {record['utterance']}, {record['metric']}: {error}"
+            f"record of {record['codec']}, {record['utterance']}, {what}: {error}"
         ) from None

@@ -20,10 +20,12 @@ from sqbench.results.store import RunWriter, Store
 from sqbench.runner.forms import Form
 from sqbench.runner.measure import ArrayTask, measure_all
 from sqbench.runner.monitor import Monitor
-from sqbench.runner.plan import Job, key_of, missing
+from sqbench.runner.observe import Decoded, Keep, observe, unheard
+from sqbench.runner.plan import Job, key_of, missing, with_heard
 from sqbench.runner.pool import Executor
 from sqbench.runner.reconstruct import Coded, Lost, Reconstruction, reconstruct
 from sqbench.runner.request import Outcome, Plan
+from sqbench.runner.spool import ON_DISK, Spool
 from sqbench_codecs import Codec
 from sqbench_codecs.catalogue import CODECS
 from sqcodec.errors import InputError
@@ -43,7 +45,9 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
     writer: RunWriter | None = None
     described: list[dict[str, Any]] = []
     seen: set[str] = set()
-    with _Late() as late:
+    pending: list[Decoded] = []
+    heard_keys = set() if plan.options.force else set(store.done_keys)
+    with _Late() as late, Spool() as spool:
         for name in plan.codecs:
             _seed(plan.options.seed)
             try:
@@ -72,7 +76,6 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
                 store.done_keys,
                 force=plan.options.force,
             )
-            monitor.start(codec.spec.name, len(jobs), len(plan.selection.items))
             done = len(plan.selection.items) - len(jobs)
             if plan.options.save_audio and done:
                 monitor.note(
@@ -81,8 +84,16 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
                 )
             outcome.kept += sum(len(item.metrics) for item in plan.selection.items)
             outcome.kept -= sum(len(job.metrics) for job in jobs)
+            decoded = Decoded(name=codec.spec.name, codec_id=identity, weights=codec.weights.label)
+            pending.append(decoded)
+            heard = unheard(plan.assignments, identity, heard_keys)
+            jobs = with_heard(
+                jobs, heard.values(), identity, plan.selection.source.name, store.done_keys
+            )
+            monitor.start(codec.spec.name, len(jobs), len(plan.utterances))
+            keep = Keep(spool, decoded, frozenset(heard))
             computed: dict[str, Status] = {}
-            for records in _records(codec, identity, jobs, plan, executor, writer.path):
+            for records in _records(codec, identity, jobs, plan, executor, writer.path, keep):
                 writer.append(records)
                 scores = [record for record in records if record["kind"] == "score"]
                 outcome.computed += len(scores)
@@ -91,9 +102,38 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
             outcome.failed += _count_failed(identity, plan, known | computed)
             del codec
             gc.collect()
+            if spool.bytes > ON_DISK:
+                _observe(plan, pending, spool, heard_keys, executor, monitor, writer, outcome)
+        if writer is not None and plan.assignments:
+            _observe(plan, pending, spool, heard_keys, executor, monitor, writer, outcome)
     if len(outcome.unloaded) == len(plan.codecs):
         raise InputError("; ".join(outcome.unloaded.values()))
     return outcome
+
+
+def _observe(
+    plan: Plan,
+    codecs: list[Decoded],
+    spool: Spool,
+    done: set[str],
+    executor: Executor,
+    monitor: Monitor,
+    writer: RunWriter,
+    outcome: Outcome,
+) -> None:
+    """Have every evaluator hear what the codecs made, and forget it."""
+    made = failed = 0
+    for observations in observe(plan.assignments, codecs, spool, done, executor, monitor):
+        writer.append(observations)
+        made += len(observations)
+        failed += sum(one["status"] != "ok" for one in observations)
+    clips = sum(len(assignment.data.clips) for assignment in plan.assignments)
+    originals = clips if not outcome.observed + outcome.observed_kept else 0
+    outcome.observed += made
+    outcome.observed_kept += originals + clips * len(codecs) - made
+    outcome.unheard += failed
+    codecs.clear()
+    spool.clear()
 
 
 class _Late:
@@ -150,6 +190,7 @@ def _describe(plan: Plan, codecs: list[dict[str, Any]]) -> dict[str, Any]:
         "metrics": {metric.name: metric.version for metric in plan.metrics.values()},
         "codecs": codecs,
         "source": plan.selection.describe(),
+        "tasks": {each.task.name: each.describe() for each in plan.assignments},
         "settings": {
             "device": plan.options.device,
             "batch_size": plan.options.batch_size,
@@ -161,28 +202,40 @@ def _describe(plan: Plan, codecs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _records(
-    codec: Codec, identity: str, jobs: Sequence[Job], plan: Plan, executor: Executor, run: Path
+    codec: Codec,
+    identity: str,
+    jobs: Sequence[Job],
+    plan: Plan,
+    executor: Executor,
+    run: Path,
+    keep: Keep,
 ) -> Iterator[list[Record]]:
     """Records of each job, as they are measured."""
     sent: dict[int, tuple[Job, Coded]] = {}
-    lost: list[list[Record]] = []
+    ready: list[list[Record]] = []  # without measuring: lost, or asked for by evaluators only
     references = plan.references
     form = Form(codec, identity, plan.selection.source.name, plan.options.protocol)
 
-    def tasks() -> Iterator[ArrayTask]:
+    def tasks(some: Sequence[Job]) -> Iterator[ArrayTask]:
         number = 0
-        for batch in _batches(jobs, plan.options.batch_size):
+        for batch in _batches(some, plan.options.batch_size):
             readable = [job for job in batch if job.item.problem is None]
-            lost.extend(
-                form.lost(job, job.item.problem) for job in batch if job.item.problem is not None
-            )
+            for job in batch:
+                if job.item.problem is not None:
+                    keep.codec.lost[job.item.utterance.id] = job.item.problem
+                    ready.append(form.lost(job, job.item.problem))
             outcomes = reconstruct(codec, [job.item.utterance for job in readable])
             for job, outcome in zip(readable, outcomes, strict=True):
                 if isinstance(outcome, Lost):
-                    lost.append(form.lost(job, outcome.reason))
+                    keep.codec.lost[job.item.utterance.id] = outcome.reason
+                    ready.append(form.lost(job, outcome.reason))
                     continue
+                keep.put(outcome)
                 if plan.options.save_audio:
                     _save(run, codec, outcome)
+                if not job.metrics:
+                    ready.append(form.done(job, outcome.coded, ()))
+                    continue
                 # Not the arrays: they go to a worker and are not needed here again.
                 sent[number] = (job, outcome.coded)
                 number += 1
@@ -195,12 +248,18 @@ def _records(
                     protocol=plan.options.protocol,
                 )
 
-    for index, measured in measure_all(executor, tasks()):
-        while lost:
-            yield lost.pop()
-        yield form.done(*sent.pop(index), measured)
-    while lost:
-        yield lost.pop()
+    if any(job.metrics for job in jobs):
+        for index, measured in measure_all(executor, tasks(jobs)):
+            while ready:
+                yield ready.pop()
+            yield form.done(*sent.pop(index), measured)
+    else:
+        for batch in _batches(jobs, plan.options.batch_size):
+            assert not list(tasks(batch)), "there was nothing to measure"
+            while ready:
+                yield ready.pop()
+    while ready:
+        yield ready.pop()
 
 
 def _batches(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:

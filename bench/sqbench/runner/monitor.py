@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sqbench.results.record import Record
+from sqbench.results.record import Observation, Record
 
 
 class Monitor(Protocol):
@@ -15,10 +15,13 @@ class Monitor(Protocol):
         """Something a user should know."""
 
     def start(self, codec: str, todo: int, total: int) -> None:
-        """A codec begins: ``todo`` of ``total`` utterances have something missing."""
+        """A codec or an evaluator begins: of ``todo`` of ``total`` clips something is missing."""
 
     def scored(self, codec: str, records: Sequence[Record]) -> None:
         """An utterance is done; these are its records."""
+
+    def heard(self, evaluator: str, observations: Sequence[Observation]) -> None:
+        """An evaluator has listened to clips, decoded or original."""
 
 
 class Quiet:
@@ -27,3 +30,4 @@ class Quiet:
     def note(self, text: str) -> None: ...
     def start(self, codec: str, todo: int, total: int) -> None: ...
     def scored(self, codec: str, records: Sequence[Record]) -> None: ...
+    def heard(self, evaluator: str, observations: Sequence[Observation]) -> None: ...

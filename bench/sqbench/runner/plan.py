@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,12 +82,18 @@ def select(source: Source, metrics: Sequence[Metric], limit: int | None = None) 
         seen[utterance.dataset] += 1
         if limit is None or seen[utterance.dataset] <= limit:
             chosen.append(utterance)
-    items = tuple(_item(utterance, metrics) for utterance in chosen)
+    items = tuple(item_of(utterance, metrics) for utterance in chosen)
     sha256 = digest([[item.utterance.id, item.audio_sha256] for item in items])
     return Selection(source, items, total, sha256)
 
 
-def _item(utterance: Utterance, metrics: Sequence[Metric]) -> Item:
+def nothing(source: Source) -> Selection:
+    """No utterance: of a run that measures nothing."""
+    return Selection(source, (), 0, digest([]))
+
+
+def item_of(utterance: Utterance, metrics: Sequence[Metric]) -> Item:
+    """Hash an utterance; ``metrics`` are those of the run."""
     wanted = tuple(metric for metric in metrics if utterance.category in metric.categories)
     try:
         content = utterance.content()
@@ -117,6 +123,25 @@ class Job:
     item: Item
     metrics: tuple[Metric, ...]
     coding: bool
+
+
+def with_heard(
+    jobs: Sequence[Job], heard: Iterable[Item], codec_id: str, source: str, known: Collection[str]
+) -> list[Job]:
+    """The jobs, and one for each utterance that only evaluators have to hear."""
+    there = {job.item.utterance.id for job in jobs}
+    return [
+        *jobs,
+        *(
+            Job(
+                item,
+                (),
+                coding_key(codec_id, source, item.utterance.id, item.audio_sha256) not in known,
+            )
+            for item in heard
+            if item.utterance.id not in there
+        ),
+    ]
 
 
 def missing(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqbench.metrics.base import Metric
 from sqbench.metrics.protocol import DEFAULT
+from sqbench.runner.assignment import Assignment
 from sqbench.runner.plan import Selection
 from sqbench_codecs import Codec
 
@@ -17,13 +18,14 @@ class Options:
     """How a run is done.
 
     Attributes:
-        suite: which metrics, unless ``metrics`` names them.
+        suite: which metrics, unless ``metrics`` names them, and whether applications.
+        evaluators: who listens, for applications (`sqbench.tasks.evaluators.registry.choose`).
         protocol: the scoring rules.
         weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path, for codecs given
             by name.
         limit: at most that many utterances of each set.
         workers: processes that measure; values do not depend on it.
-        device: of the codecs.
+        device: of the codecs and the evaluators.
         batch_size: utterances that a codec is handed at once; values do not depend on it.
         seed: of the random numbers of codecs that draw some.
         force: compute again what is there.
@@ -33,6 +35,7 @@ class Options:
 
     suite: str = "signal"
     metrics: Sequence[str] | None = None
+    evaluators: str | None = None
     protocol: str = DEFAULT
     weights: str = "auto"
     limit: int | None = None
@@ -53,13 +56,21 @@ class Plan:
         codecs: names, or codecs that are loaded already.
         selection: the utterances.
         metrics: what to measure, by how a worker asks the registry for it (``file.py:Class``).
+        assignments: the applications.
     """
 
     codecs: Sequence[str | Codec]
     selection: Selection
     metrics: Mapping[str, Metric]
+    assignments: Sequence[Assignment] = ()
     out: Path
     options: Options
+
+    @property
+    def utterances(self) -> frozenset[str]:
+        """Ids of all that a codec has to code."""
+        signal = {item.utterance.id for item in self.selection.items}
+        return frozenset(signal.union(*(each.items for each in self.assignments)))
 
     @property
     def references(self) -> dict[str, str]:
@@ -74,11 +85,17 @@ class Outcome:
     Attributes:
         computed: score records written.
         kept: score records that were there already.
+        observed: observations of evaluators written.
+        observed_kept: observations that were there already.
         failed: records without a score (failed or undefined), among those of this run's plan.
+        unheard: observations that failed, among those of this run's plan.
         unloaded: codecs that could not be loaded, with the reason.
     """
 
     computed: int = 0
     kept: int = 0
+    observed: int = 0
+    observed_kept: int = 0
     failed: int = 0
+    unheard: int = 0
     unloaded: dict[str, str] = field(default_factory=dict)

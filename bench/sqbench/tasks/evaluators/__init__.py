@@ -1,0 +1,1 @@
+"""Models that listen: one file each, imported when it is asked for."""

@@ -1,0 +1,134 @@
+"""Resemblyzer's speaker encoder (generalised end-to-end loss; Wan et al. 2018), with the weights
+that its package carries.
+
+The package's own loader needs modules that no longer install, and trims silence, which a codec
+moves. Here its network is built, its weights are read and utterances are cut as it does: windows of
+1.6 s at 1.3 a second, mel energies (no logarithm), 40 bands, level raised to -30 dBFS.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sqbench.metrics.mel import filterbank
+from sqbench.tasks.base import Clip
+from sqbench.tasks.embeddings import pack
+from sqbench.tasks.evaluators.base import Evaluator, Read, Setting, Waveform, file_sha256
+from sqcodec.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+RATE, N_FFT, HOP, MELS = 16_000, 400, 160, 40
+FRAMES = 160
+"""Of a window."""
+STEP = 77
+"""Frames between windows: 1.3 of them a second."""
+COVERAGE = 0.75
+"""How much of the last window must be audio."""
+LEVEL_DBFS = -30.0
+
+
+class Resemblyzer(Evaluator):
+    """Embeddings ``[256]``: the mean over windows, of length one."""
+
+    task = "asv"
+    name = "resemblyzer"
+    sample_rate = RATE
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self._network: tuple[torch.nn.LSTM, torch.nn.Linear] | None = None
+
+    @cached_property
+    def _weights(self) -> Path:
+        if self.setting.source is not None:
+            path = Path(self.setting.source)
+        else:
+            spec = importlib.util.find_spec("resemblyzer")
+            assert spec is not None, "the registry has looked"
+            assert spec.origin is not None
+            path = Path(spec.origin).parent / "pretrained.pt"
+        if not path.is_file():
+            raise InputError(str(path), expected="weights of Resemblyzer", found="no such file")
+        return path
+
+    @cached_property
+    def identity(self) -> Mapping[str, Any]:
+        return {"sha256": file_sha256(self._weights)}
+
+    def load(self, read: Read) -> None:
+        import torch
+
+        lstm, linear = torch.nn.LSTM(MELS, 256, 3, batch_first=True), torch.nn.Linear(256, 256)
+        try:
+            state = torch.load(self._weights, map_location="cpu", weights_only=True)["model_state"]
+            for part, prefix in ((lstm, "lstm."), (linear, "linear.")):
+                part.load_state_dict(
+                    {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+                )
+        except (KeyError, RuntimeError, OSError, ValueError) as error:
+            raise InputError(
+                str(self._weights),
+                expected="weights of Resemblyzer",
+                found=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            ) from error
+        self._network = lstm.eval().to(self.setting.device), linear.eval().to(self.setting.device)
+
+    def close(self) -> None:
+        self._network = None
+
+    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+        return [{"whole": pack(self.embed(waveform))} for waveform in waveforms]
+
+    def embed(self, waveform: Waveform) -> NDArray[np.float32]:
+        """``[256]`` of ``[T]``."""
+        import torch
+
+        assert self._network is not None, "load() first"
+        lstm, linear = self._network
+        with torch.inference_mode():
+            mels = torch.from_numpy(windows(raised(waveform))).to(self.setting.device)
+            _, (hidden, _) = lstm(mels)
+            each = torch.relu(linear(hidden[-1]))
+            each = each / each.norm(dim=1, keepdim=True).clamp_min(1e-12)
+            mean = each.mean(dim=0)
+            whole: NDArray[np.float32] = (mean / mean.norm().clamp_min(1e-12)).cpu().numpy()
+        return whole
+
+
+def raised(waveform: Waveform) -> Waveform:
+    """A quiet waveform at -30 dBFS (RMS); a louder or silent one as it is."""
+    rms = float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))) if len(waveform) else 0.0
+    if rms == 0.0:
+        return waveform
+    gain_db = LEVEL_DBFS - 20 * np.log10(rms)
+    return (waveform * 10 ** (gain_db / 20)).astype(np.float32) if gain_db > 0 else waveform
+
+
+def windows(waveform: Waveform) -> NDArray[np.float32]:
+    """Mel energies ``[windows, 160, 40]``, zeros beyond the end of the waveform."""
+    length = len(waveform)
+    frames = -(-(length + 1) // HOP)
+    starts = list(range(0, max(1, frames - FRAMES + STEP + 1), STEP))
+    if len(starts) > 1 and (length - starts[-1] * HOP) / (FRAMES * HOP) < COVERAGE:
+        starts.pop()
+    end = (starts[-1] + FRAMES) * HOP
+    mel = energies(np.pad(waveform, (0, max(0, end - length))))
+    return np.stack([mel[start : start + FRAMES] for start in starts])
+
+
+def energies(waveform: Waveform) -> NDArray[np.float32]:
+    """Mel energies ``[frames, 40]``: periodic Hann of 25 ms, every 10 ms, zeros at the ends."""
+    padded = np.pad(waveform, N_FFT // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+    power = np.abs(np.fft.rfft(frames * hann, axis=1)) ** 2
+    return np.asarray(power @ filterbank(RATE, N_FFT, MELS).T, dtype=np.float32)
