@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all venv lint types test test-all bench demo mini clean
+.PHONY: all venv lint types test test-all bench bench-train crosscheck demo mini clean
 
 all: lint types test
 
@@ -22,8 +22,9 @@ demo: $(READY)
 		--suite signal --data mini --weights bundled --out results/demo
 	$(BIN)/sqbench table results/demo
 
+# Two processes of one thread each: threads of several processes would only wait for each other.
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
 # Also what takes longer: full-size conformance of all seven settings, an hour of audio.
 test-all: $(READY)
@@ -41,9 +42,20 @@ bench: $(READY)
 	$(BIN)/python benchmarks/network.py
 	$(BIN)/python benchmarks/metrics.py
 
+# Our quantizers against a library newer than the one that the conformance tests pin: it goes into a
+# folder of its own, ahead of .venv on the path. Records what the default tests compare with.
+crosscheck: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target .crosscheck 'vector-quantize-pytorch>=1.31' loguru
+	PYTHONPATH=.crosscheck $(BIN)/python tools/crosscheck.py
+
+# A training step against a plain loop over the published network, on this machine, in this run.
+bench-train: $(READY)
+	$(BIN)/python benchmarks/train.py
+
 # The embedded data set, made again (needs flite and espeak-ng).
 mini: $(READY)
 	$(BIN)/python tools/make_mini.py
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .crosscheck build dist .mypy_cache .ruff_cache .pytest_cache

@@ -12,6 +12,7 @@ import tomllib
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from sqcodec.errors import InputError
@@ -185,6 +186,34 @@ def resolve_name(name: str) -> str:
         expected=f"one of {', '.join(_NAMES)} (or {', '.join(_ALIASES)})",
         remedy=f"Did you mean {near[0]!r}?",
     )
+
+
+def read_config(path: Path) -> SQCodecConfig:
+    """A setting of one's own: a TOML file with the fields of those in ``sqcodec/configs``.
+
+    Raises:
+        InputError: no such file, no TOML, a field missing, unknown or of another type, or the name
+            of a published setting.
+    """
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(str(path), expected="a config", found=error.strerror or "") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(str(path), expected="TOML in UTF-8", found=str(error)) from None
+    like = load_config(_NAMES[0]).to_dict()
+    for key, value in values.items():
+        example = like.get(key, value)
+        whole = not isinstance(value, list) or all(type(part) is int for part in value)
+        if type(value) is not type(example) or not whole:
+            raise InputError(
+                f"{path}, {key}", expected=f"a value such as {example!r}", found=repr(value)
+            )
+    config = SQCodecConfig.from_dict(values, origin=str(path))
+    if config.name in _NAMES:
+        expected = "a name that no published setting has"
+        raise InputError(f"{path}, name", expected=expected, found=config.name)
+    return config
 
 
 @cache

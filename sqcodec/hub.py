@@ -1,42 +1,43 @@
-"""The official weights on the Hugging Face hub and in its cache."""
+"""Published weights on the Hugging Face hub and in its cache, of any repository."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from sqcodec.errors import InputError
-from sqcodec.official import PARTS
 
 logger = logging.getLogger(__name__)
 
-OFFICIAL_REPO = "zhai-lw/SQCodec"
-OFFICIAL_REVISION = "main"
+DEFAULT_REVISION = "main"
 HUB_TIMEOUT_S = 5.0
-"""How long ``auto`` waits for the hub before it takes the bundled weights."""
+"""How long ``auto`` waits for the hub before it takes what is here."""
 
 
-def cached_files(name: str, revision: str) -> dict[str, Path] | None:
-    """The five files in the hub's cache, if all are there; never goes online."""
+def cached_files(repo: str, names: Sequence[str], revision: str) -> dict[str, Path] | None:
+    """Files of a repository in the hub's cache, if all are there; never goes online."""
     from huggingface_hub import try_to_load_from_cache
 
     files = {}
-    for part in PARTS:
-        path = try_to_load_from_cache(OFFICIAL_REPO, _hub_name(name, part), revision=revision)
+    for name in names:
+        path = try_to_load_from_cache(repo, name, revision=revision)
         if not isinstance(path, str):
             return None
-        files[part] = Path(path)
+        files[name] = Path(path)
     return files
 
 
-def _hub_name(name: str, part: str) -> str:
-    return f"weights/{name}.v0/{part}.pt"
+def commit_of(files: dict[str, Path]) -> str:
+    """The commit that files of the cache are of: they lie under ``snapshots/<commit>``."""
+    name, path = next(iter(files.items()))
+    return path.parents[name.count("/")].name
 
 
 @cache
-def hub_commit(revision: str) -> str | None:
+def hub_commit(repo: str, revision: str) -> str | None:
     """The commit that ``revision`` means now; ``None`` if the hub does not say so in time."""
     from huggingface_hub import HfApi, constants
 
@@ -47,9 +48,9 @@ def hub_commit(revision: str) -> str | None:
     def ask() -> None:
         # Any failure, of whichever HTTP library is below, means the same: no answer.
         try:
-            info = HfApi().repo_info(OFFICIAL_REPO, revision=revision, timeout=HUB_TIMEOUT_S)
+            info = HfApi().repo_info(repo, revision=revision, timeout=HUB_TIMEOUT_S)
         except Exception as error:
-            logger.debug("%s at %s: %s", OFFICIAL_REPO, revision, error)
+            logger.debug("%s at %s: %s", repo, revision, error)
         else:
             answer.append(str(info.sha))
 
@@ -66,20 +67,25 @@ def why_no_hub() -> str:
     return "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub does not answer"
 
 
-def download(name: str, commit: str) -> dict[str, Path]:
+def download(repo: str, names: Sequence[str], commit: str) -> dict[str, Path]:
+    """Fetch files of a repository into the hub's cache.
+
+    Raises:
+        InputError: one cannot be fetched.
+    """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 
     files = {}
-    for part in PARTS:
+    for name in names:
         try:
-            path = hf_hub_download(OFFICIAL_REPO, _hub_name(name, part), revision=commit)
+            path = hf_hub_download(repo, name, revision=commit)
         except (HfHubHTTPError, OSError) as error:
             raise InputError(
-                f"{OFFICIAL_REPO}/{_hub_name(name, part)} at {commit}",
+                f"{repo}/{name} at {commit}",
                 expected="a file that can be fetched",
                 found=f"{type(error).__name__}: {str(error).splitlines()[0]}",
-                remedy="Try again, or take --weights bundled or PATH.",
+                remedy="Try again, or name a local copy with --weights PATH.",
             ) from error
-        files[part] = Path(path)
+        files[name] = Path(path)
     return files

@@ -23,9 +23,9 @@ from sqcodec.checkpoint import (
 from sqcodec.config import SQCodecConfig, list_configs, load_config, resolve_name, short_name
 from sqcodec.errors import InputError
 from sqcodec.hub import (
-    OFFICIAL_REPO,
-    OFFICIAL_REVISION,
+    DEFAULT_REVISION,
     cached_files,
+    commit_of,
     download,
     hub_commit,
     why_no_hub,
@@ -49,6 +49,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+OFFICIAL_REPO = "zhai-lw/SQCodec"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +104,11 @@ def load_weights(
         if _is_path(weights):
             model, info = _from_path(Path(weights), config)
         elif weights == "official":
-            model, info = _official(config, revision or OFFICIAL_REVISION)
+            model, info = _official(config, revision or DEFAULT_REVISION)
         elif weights == "bundled":
             model, info = _bundled(config)
         elif weights == "auto":
-            model, info = _auto(config, revision or OFFICIAL_REVISION)
+            model, info = _auto(config, revision or DEFAULT_REVISION)
         else:
             raise InputError(
                 f"weights {weights!r}",
@@ -180,7 +182,7 @@ def _bundled(config: SQCodecConfig) -> tuple[SQCodecModel, WeightsInfo]:
 
 
 def _auto(config: SQCodecConfig, revision: str) -> tuple[SQCodecModel, WeightsInfo]:
-    if cached_files(config.name, revision) or hub_commit(revision):
+    if _cached(config.name, revision) or hub_commit(OFFICIAL_REPO, revision):
         return _official(config, revision)
     if not bundled_path(config.name).is_file():
         raise InputError(
@@ -193,9 +195,9 @@ def _auto(config: SQCodecConfig, revision: str) -> tuple[SQCodecModel, WeightsIn
 
 
 def _official(config: SQCodecConfig, revision: str) -> tuple[SQCodecModel, WeightsInfo]:
-    files = cached_files(config.name, revision)
+    files = _cached(config.name, revision)
     if not files:
-        commit = hub_commit(revision)
+        commit = hub_commit(OFFICIAL_REPO, revision)
         if commit is None:
             raise InputError(
                 f"official weights of {config.name}",
@@ -204,11 +206,18 @@ def _official(config: SQCodecConfig, revision: str) -> tuple[SQCodecModel, Weigh
                 remedy="Go online, copy the five files and name their folder with --weights PATH, "
                 "or take --weights bundled.",
             )
-        files = download(config.name, commit)
-    # Files of the cache lie under snapshots/<commit>.
-    commit = files[PARTS[0]].parents[2].name
-    model = load_official(files, config)
-    return model, _info(model, "official", f"{OFFICIAL_REPO}@{commit}")
+        files = download(OFFICIAL_REPO, _hub_names(config.name), commit)
+    parts = dict(zip(PARTS, files.values(), strict=True))
+    model = load_official(parts, config)
+    return model, _info(model, "official", f"{OFFICIAL_REPO}@{commit_of(files)}")
+
+
+def _hub_names(name: str) -> list[str]:
+    return [f"weights/{name}.v0/{part}.pt" for part in PARTS]
+
+
+def _cached(name: str, revision: str) -> dict[str, Path] | None:
+    return cached_files(OFFICIAL_REPO, _hub_names(name), revision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,11 +239,11 @@ class WeightsStatus:
         return ", ".join(present) or "official (to download)"
 
 
-def weights_status(name: str, revision: str = OFFICIAL_REVISION) -> WeightsStatus:
+def weights_status(name: str, revision: str = DEFAULT_REVISION) -> WeightsStatus:
     """Which weights of a setting are at hand, without loading torch or going online."""
     official = resolve_name(name)
     return WeightsStatus(
-        official=cached_files(official, revision) is not None,
+        official=_cached(official, revision) is not None,
         bundled=bundled_path(official).is_file(),
     )
 

@@ -55,7 +55,7 @@ def evaluate(
         suite: ``signal``, ``application`` or ``all``; ``metrics`` names other metrics instead.
         evaluators: who listens, in the latter two: ``offline`` (the default), ``protocol``, or
             ``task=name``, with commas between.
-        weights: ``auto``, ``official``, ``bundled`` or a path.
+        weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path.
         out: results folder; what is there is not computed again. ``None`` keeps nothing on disk.
         limit: at most that many utterances of each set.
         workers: processes that measure; values do not depend on it.

@@ -84,8 +84,23 @@ class CodecEntry:
         return codec
 
 
+FAMILIES = (
+    "sqcodec",
+    "l3ac",
+    "encodec",
+    "dac",
+    "wavtokenizer",
+    "mimi",
+    "snac",
+    "xcodec",
+    "opus",
+    "controls",
+)
+"""Modules of this package with an `entries` function each, in the order of listings."""
+
+
 def _builtin() -> Iterable[CodecEntry]:
-    for module in ("sqcodec", "controls", "opus"):
+    for module in FAMILIES:
         yield from resolve(f"sqbench_codecs.{module}:entries")()
 
 

@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
@@ -171,6 +172,6 @@ def load_file(path: Path, sha256: str) -> Any:
 
 
 def resolve(target: str) -> Any:
-    """Import ``"module:attribute"``."""
+    """Import ``"module:attribute"``, where the attribute may be dotted."""
     module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return operator.attrgetter(attribute)(importlib.import_module(module))

@@ -11,6 +11,7 @@ import numpy as np
 
 from sqbench_codecs.base import Blueprint, Codec, CodecSpec, Codes, Waveform, Weights
 from sqbench_codecs.catalogue import CodecEntry
+from sqbench_codecs.pretrained import split_revision
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -32,7 +33,11 @@ class SQCodecAdapter(Codec):
     ) -> None:
         from sqcodec import SQCodec
 
-        self._adopt(spec, SQCodec.from_pretrained(config, weights=weights, device=device))
+        choice, revision = split_revision(weights)
+        self._adopt(
+            spec,
+            SQCodec.from_pretrained(config, weights=choice, revision=revision, device=device),
+        )
 
     @classmethod
     def of(cls, codec: SQCodec, name: str) -> SQCodecAdapter:
@@ -136,8 +141,8 @@ def _readiness(config: str) -> str:
     if status.official:
         return "ready (official weights cached)"
     if status.bundled:
-        return "ready (bundled weights; official: --weights official, needs the hub)"
-    return "no weights here: --weights official (needs the hub) or --weights PATH"
+        return "ready (bundled weights; others: --weights official)"
+    return "no weights here: --weights official, from the hub, or PATH"
 
 
 def entries() -> list[CodecEntry]:

@@ -32,11 +32,14 @@ class PositionBias(nn.Module):
 
     def forward(self) -> Tensor:
         w, weight = self.window, next(self.mlp.parameters())
-        device = weight.device
-        by_distance = self.mlp(torch.arange(2 * w, device=device, dtype=weight.dtype)[:, None]).T
-        query, key = torch.arange(w, device=device)[:, None] + w, torch.arange(2 * w, device=device)
-        bias: Tensor = by_distance[:, (query - key).abs()]
-        return bias.masked_fill(key > query, float("-inf"))
+        distances = torch.arange(2 * w, device=weight.device, dtype=weight.dtype)
+        by_distance = self.mlp(distances[:, None]).T
+        # From distance 2w - 1 down to 0, then w futures: query i begins at entry w - 1 - i. Copies
+        # of this line one after the other, cut into rows longer by one, begin one later each; and
+        # the gradient of that is a plain sum, unlike that of an indexed read.
+        line = F.pad(by_distance.flip(1), (0, w), value=float("-inf"))
+        copies = line[:, None].expand(-1, w + 1, -1).flatten(1)[:, : w * (3 * w + 1)]
+        return copies.reshape(-1, w, 3 * w + 1)[..., : 2 * w].flip(1)
 
 
 class LocalAttention(nn.Module):
@@ -76,7 +79,14 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """Attention over ``[B, heads, windows, window, head_dim]``, one ``bias`` for every window."""
     batch, windows = q.shape[0], q.shape[2]
     q, k, v = (t.transpose(1, 2).flatten(0, 1) for t in (q, k, v))
-    out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None].to(q.dtype))
+    bias = bias.to(q.dtype)
+    if bias.requires_grad and q.device.type == "cpu":
+        # PyTorch's fused kernels give no gradient of the bias here; its fallback guards against
+        # rows without any key, which there are none of, and works in float32 only.
+        scores = torch.matmul(q * HEAD_DIM**-0.5, k.transpose(-2, -1)) + bias
+        out = torch.matmul(scores.softmax(-1), v)
+    else:
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
     return out.view(batch, windows, *out.shape[1:]).transpose(1, 2)
 
 

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, NoReturn
 from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
+    from sqcodec.config import SQCodecConfig
     from sqcodec.train.loop import Trainer
 
+REDUCED = "reduced"
+"""A network for trials of the path, small in everything but its attention window."""
 _SIGNAL_EXIT = 128
 EPILOG = """\
 Exit status: 0 done, 1 could not run (wrong usage included), 128 + N stopped by signal N after
@@ -23,7 +26,7 @@ saving. Several processes: torchrun --nproc-per-node N -m sqcodec.train ...
 """
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with 1, the status of all that cannot run (argparse's own is 2)."""
         self.print_usage(sys.stderr)
@@ -32,13 +35,16 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    parse = _Parser(
+    parse = Parser(
         prog="python -m sqcodec.train",
         description="Train SQCodec on folders of audio.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parse.add_argument("--config", default="6k", help="one of the seven settings (default: 6k)")
+    parse.add_argument(
+        "--config", default="6k", metavar="NAME",
+        help="one of the seven settings (default: 6k), reduced, or a TOML file with their fields",
+    )  # fmt: skip
     parse.add_argument(
         "--data", type=Path, nargs="+", required=True, metavar="PLACE",
         help="folders of audio, or CSV manifests",
@@ -67,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     parse.add_argument(
         "--dry-run", action="store_true", help="print the resolved run and its cost, and stop"
     )
+    parse.set_defaults(cache=None)  # of decoded audio; runs over the same audio may share one
     return parse
 
 
@@ -84,7 +91,11 @@ def _positive(text: str) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit status."""
-    options = parser().parse_args(arguments)
+    return run(parser().parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run what `parser` understood; returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         return _train(options)
@@ -121,10 +132,22 @@ def _train(options: argparse.Namespace) -> int:
         leave()
 
 
+def network_config(name: str) -> SQCodecConfig:
+    """The config that ``--config`` names.
+
+    Raises:
+        InputError: an unknown name, or a file that is no config.
+    """
+    from sqcodec.config import load_config, read_config
+
+    if name == REDUCED:
+        return read_config(Path(__file__).with_name(f"{REDUCED}.toml"))
+    return read_config(Path(name)) if name.endswith(".toml") else load_config(name)
+
+
 def _build(options: argparse.Namespace, device: object, world: object) -> Trainer:
     import torch
 
-    from sqcodec.config import load_config
     from sqcodec.train.corpus import Corpus
     from sqcodec.train.distributed import World
     from sqcodec.train.loop import Cadence, Trainer
@@ -135,7 +158,7 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
 
     assert isinstance(device, torch.device)
     assert isinstance(world, World)
-    config = load_config(options.config)
+    config = network_config(options.config)
     recipe = load_recipe(options.recipe or ["published"], config.name).override(options.set)
     if options.max_steps is not None:
         recipe = recipe.override([f"max_steps={options.max_steps}"])
@@ -155,7 +178,7 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
     # One process of a machine decodes; the others find its cache.
     if world.local_rank:
         world.barrier()
-    corpus = Corpus(options.data, config.sample_rate, options.out / "cache")
+    corpus = Corpus(options.data, config.sample_rate, options.cache or options.out / "cache")
     if not world.local_rank:
         world.barrier()
     trainer = Trainer(

@@ -119,6 +119,7 @@ def _adamw(module: nn.Module, recipe: Recipe, weight_decay: float | None) -> tor
         betas=settings.betas,
         eps=settings.eps,
         weight_decay=settings.weight_decay if weight_decay is None else weight_decay,
+        fused=True,
     )
 
 

@@ -18,6 +18,11 @@ from typing import Any
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 
+ESTIMATORS = (
+    "ste", "taae", "taae-mix", "mste", "uniform", "gaussian", "nsvq", "diveq", "rotation", "soft",
+)  # fmt: skip
+"""Values of ``quantizer.estimator``; named here too, as reading a recipe must not import torch."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -62,12 +67,15 @@ class Quantizer:
     """How the quantizer is trained.
 
     Attributes:
-        estimator: ``ste`` (straight-through) or ``taae`` (each value replaced with probability
-            one half by itself plus uniform noise of a level's width).
+        estimator: ``ste`` (straight-through), ``taae`` (each value replaced with probability
+            one half by itself plus uniform noise of a level's width), or another mode of
+            `sqcodec.model.fsq.FSQ`.
+        sharpness: of ``soft``, per squared level, at the first and the last step.
         bypass_steps: steps at the start during which latents are bounded but not rounded.
     """
 
     estimator: str = "taae"
+    sharpness: tuple[float, float] = (0.5, 20.0)
     bypass_steps: int = 0
 
 
@@ -186,13 +194,19 @@ class Recipe:
                 raise InputError(f"recipe, {key}", expected=f"at least {lowest}", found=str(value))
         for key, choices in (
             ("precision", ("float32", "bf16")),
-            ("quantizer.estimator", ("ste", "taae")),
+            ("quantizer.estimator", ESTIMATORS),
             ("optimizer.schedule", ("one-cycle", "constant")),
             ("select", ("snr_db", "sdr", "mel", "stoi", "pesq")),
         ):
             if (value := self.get(key)) not in choices:
                 expected = f"one of {', '.join(choices)}"
                 raise InputError(f"recipe, {key}", expected=expected, found=str(value))
+        if min(self.quantizer.sharpness) <= 0:
+            raise InputError(
+                "recipe, quantizer.sharpness",
+                expected="numbers above 0",
+                found=f"{self.quantizer.sharpness}",
+            )
         for key in ("ema", "optimizer.decay_share", "data.mix_probability",
                     "data.speed_probability", "data.band_probability"):  # fmt: skip
             if not 0 <= (value := self.get(key)) <= 1:
@@ -304,6 +318,11 @@ def load_recipe(names: Sequence[str], config: str) -> Recipe:
         special = content.pop("config", {}).get(config, {})
         recipe = recipe.apply(_flat(content), origin).apply(_flat(special), origin)
     return recipe
+
+
+def shipped_changes(name: str) -> dict[str, Any]:
+    """What a shipped recipe changes: dotted keys with their values."""
+    return _flat(_read(name)[0])
 
 
 def shipped_recipes() -> list[str]:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from sqcodec.config import SQCodecConfig
+from sqcodec.model.estimators import annealed
+from sqcodec.model.fsq import NOISY_MODES
 from sqcodec.train.distributed import World
 from sqcodec.train.losses.adversarial import Outputs, discriminator_loss
 from sqcodec.train.networks import Learner, frozen
@@ -65,15 +67,16 @@ class Stepper:
         if adversary is not None and step % recipe.adversary.every == 0:
             values |= self._adversary_step(adversary, step, batches)
         bypass = step < recipe.quantizer.bypass_steps
-        mode = {"ste": "fsq", "taae": "taae"}[recipe.quantizer.estimator]
-        quantizer.set_mode("bypass" if bypass else mode)
+        mode = {"ste": "fsq"}.get(recipe.quantizer.estimator, recipe.quantizer.estimator)
+        sharpness = annealed(recipe.quantizer.sharpness, step / recipe.max_steps)
+        quantizer.set_mode("bypass" if bypass else mode, sharpness)
         values["lr"] = self.codec.schedule(step, recipe, recipe.optimizer.lr)
         self.codec.module.train()
         self.codec.optimizer.zero_grad(set_to_none=True)
         terms: list[dict[str, Tensor]] = []
         for index, audio in enumerate(batches):
             noise = None
-            if quantizer.mode == "taae":
+            if quantizer.mode in NOISY_MODES:
                 noise = self.noise(step * len(batches) + index, len(audio))
             with self.codec.without_sync(index == len(batches) - 1):
                 estimate, codes = self.codec.wrapped(audio, noise)

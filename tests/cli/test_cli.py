@@ -22,11 +22,22 @@ FLAGS = {
         "--weights", "--protocol", "--limit", "--workers", "--device",
         "--batch-size", "--seed", "--save-audio", "--force",
     },
-    "table": {"--format", "--sort", "--paper", "--ci", "--failures", "--source", "--protocol"},
+    "table": {
+        "--format", "--ablation", "--sort", "--paper", "--ci", "--failures", "--source",
+        "--protocol",
+    },
     "compare": {"--results", "--format", "--source", "--protocol"},
     "score": {"--ref", "--est", "--metrics", "--protocol", "--workers", "--format"},
     "codecs": {"--format"},
     "metrics": set(),
+    "complexity": {
+        "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",
+    },
+    "tokens": {"--codec", "--data", "--domain", "--out", "--weights", "--device", "--limit",
+               "--format"},
+    "doctor": {"--format", "--full"},
+    "encode": {"--out", "--codec", "--weights", "--device"},
+    "decode": {"--out", "--codec", "--weights", "--device"},
     "data": set(),
     "export": {"--to", "--format", "--codec", "--failures", "--source", "--protocol"},
 }  # fmt: skip

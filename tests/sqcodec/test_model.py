@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
@@ -12,10 +13,11 @@ from torch.nn import functional as F
 from sqcodec.config import list_configs, load_config
 from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
+from sqcodec.model import conv as conv_module
 from sqcodec.model.conv import EPS, GRN, ChannelNorm, Snake, _Snake, convolve, upsample
-from sqcodec.model.fsq import FSQ
+from sqcodec.model.fsq import FSQ, QuantizerMode
 from sqcodec.model.tconv import TConv, TPooling
-from sqcodec.model.transformer import LocalTransformer
+from sqcodec.model.transformer import HEAD_DIM, HEADS, LocalTransformer, PositionBias, _attend
 
 SMALL = replace(load_config("6kbps"), window=10)
 
@@ -85,7 +87,7 @@ def test_codes_decode_to_the_features_they_came_with() -> None:
         torch.testing.assert_close(quantizer.decode(codes), features)
 
 
-@pytest.mark.parametrize("mode", ["fsq", "bypass", "taae"])
+@pytest.mark.parametrize("mode", get_args(QuantizerMode))
 def test_codes_are_those_of_evaluation_in_every_mode(mode: str) -> None:
     torch.manual_seed(0)
     quantizer = FSQ(256, (7,) * 6)
@@ -96,7 +98,22 @@ def test_codes_are_those_of_evaluation_in_every_mode(mode: str) -> None:
     assert x.grad_fn is not None
     rounded, expected = quantizer.eval()(x)
     assert torch.equal(codes, expected)
-    assert torch.allclose(features, rounded, atol=1e-6) == (mode == "fsq")
+    assert torch.allclose(features, rounded, atol=1e-5) == (mode in ("fsq", "mste", "rotation"))
+    assert set(quantizer.state_dict()) == {
+        f"project_{side}.{part}" for side in ("in", "out") for part in ("weight", "bias")
+    }
+
+
+def test_soft_mode_anneals_to_the_rounded_values() -> None:
+    quantizer = FSQ(6, (3, 7, 5, 3, 7, 9)).train()
+    x = torch.randn(2, 50, 6, generator=torch.Generator().manual_seed(0))
+    distances = []
+    for sharpness in (0.5, 5.0, 500.0):
+        quantizer.set_mode("soft", sharpness)
+        distances.append(float((quantizer(x)[0] - quantizer.eval()(x)[0]).detach().abs().mean()))
+        quantizer.train()
+    assert distances[0] > distances[1] > distances[2]
+    assert distances[2] < 0.01
 
 
 def test_taae_noise_is_one_level_wide_on_half_of_the_values() -> None:
@@ -157,6 +174,72 @@ def test_snake_and_its_gradient() -> None:
     assert torch.allclose(_Snake.apply(x, alpha), want)  # type: ignore[no-untyped-call]
     assert torch.autograd.gradcheck(_Snake.apply, (x, alpha.requires_grad_()))
     assert Snake(3, (1, 3, 1)).alpha.shape == (1, 3, 1)
+
+
+def test_snake_in_several_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stretches of 2 rows of 3, the last one shorter, give what one stretch does."""
+    torch.manual_seed(0)
+    x = torch.randn(5, 3, dtype=torch.double)
+    alpha = torch.rand(3, dtype=torch.double) + 0.1
+    leaves = [(x.clone().requires_grad_(), alpha.clone().requires_grad_()) for _ in range(2)]
+    whole = _Snake.apply(*leaves[0])  # type: ignore[no-untyped-call]
+    monkeypatch.setattr(conv_module, "_STRETCH", 6 // torch.get_num_threads())
+    parts = _Snake.apply(*leaves[1])  # type: ignore[no-untyped-call]
+    monkeypatch.undo()
+    whole.square().sum().backward()
+    monkeypatch.setattr(conv_module, "_STRETCH", 6 // torch.get_num_threads())
+    parts.square().sum().backward()
+    for one, other in zip((whole, *leaves[0]), (parts, *leaves[1]), strict=True):
+        torch.testing.assert_close(one, other)
+        if one.is_leaf:
+            torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_snake_of_bfloat16_is_rounded_once() -> None:
+    torch.manual_seed(0)
+    x = (4 * torch.randn(7, 3)).bfloat16().requires_grad_()
+    alpha = torch.rand(3) + 0.1
+    found = _Snake.apply(x, alpha)  # type: ignore[no-untyped-call]
+    assert torch.equal(found, _Snake.apply(x.float(), alpha).bfloat16())  # type: ignore[no-untyped-call]
+    found.float().sum().backward()
+    assert x.grad is not None
+    want = 1 + alpha / (alpha + EPS) * torch.sin(2 * alpha * x.detach().float())
+    assert torch.equal(x.grad, want.bfloat16())
+
+
+@pytest.mark.parametrize("window", [1, 2, 7])
+def test_position_bias_by_its_definition(window: int) -> None:
+    """Against the read by index that it replaces, gradient included."""
+    torch.manual_seed(0)
+    unit = PositionBias(window, 16)
+    by_distance = unit.mlp(torch.arange(2.0 * window)[:, None]).T
+    query, key = torch.arange(window)[:, None] + window, torch.arange(2 * window)
+    want = by_distance[:, (query - key).abs()].masked_fill(key > query, float("-inf"))
+    found = unit()
+    assert torch.equal(found, want)
+    given = torch.randn(want.shape).masked_fill(key > query, 0.0)
+    parameters = list(unit.parameters())
+    for a, b in zip(
+        torch.autograd.grad(found, parameters, given),
+        torch.autograd.grad(want, parameters, given),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_attention_that_trains_its_bias_is_that_of_torch() -> None:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, HEADS, 3, 5, HEAD_DIM, requires_grad=True) for _ in range(3))
+    bias = torch.randn(HEADS, 5, 5).masked_fill(torch.ones(5, 5).triu(1).bool(), float("-inf"))
+    leaves = (q, k, v, bias.requires_grad_())
+    a, b, c = (t.transpose(1, 2).flatten(0, 1) for t in (q, k, v))
+    want = F.scaled_dot_product_attention(a, b, c, attn_mask=bias[None])
+    found = _attend(*leaves).transpose(1, 2).flatten(0, 1)
+    torch.testing.assert_close(found, want)
+    given = torch.randn_like(want)
+    pairs = (torch.autograd.grad(out, leaves, given) for out in (found, want))
+    for mine, theirs in zip(*pairs, strict=True):
+        torch.testing.assert_close(mine, theirs)
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])

@@ -14,6 +14,7 @@ from sqcodec.train.distributed import World
 from sqcodec.train.loop import Trainer
 from sqcodec.train.losses import clamp_term
 from sqcodec.train.networks import frozen
+from sqcodec.train.recipe import ESTIMATORS
 
 
 @pytest.fixture
@@ -111,6 +112,21 @@ def test_taae_and_bf16_train(root: Path, tmp_path: Path) -> None:
     values, reference = run.train_step(), plain.train_step()
     assert values["l1"] == pytest.approx(reference["l1"], rel=0.1)
     assert all(p.dtype == torch.float32 for p in run.model.parameters())
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_estimator_trains(estimator: str, root: Path, tmp_path: Path) -> None:
+    run = trainer(
+        root, tmp_path / "out", quantizer__estimator=estimator, quantizer__bypass_steps=0,
+        max_steps=2,
+    )  # fmt: skip
+    first = run.train_step()
+    assert first["grad_norm"] > 0
+    again = trainer(
+        root, tmp_path / "again", quantizer__estimator=estimator, quantizer__bypass_steps=0,
+        max_steps=2,
+    )  # fmt: skip
+    assert again.train_step()["loss"] == first["loss"]
 
 
 def test_code_usage_counts_what_was_coded(root: Path, tmp_path: Path) -> None:

@@ -10,7 +10,22 @@ from importlib import import_module
 
 from sqcodec.errors import InputError
 
-COMMANDS = ("run", "table", "compare", "score", "codecs", "metrics", "data", "export")
+COMMANDS = (
+    "run",
+    "table",
+    "compare",
+    "score",
+    "codecs",
+    "metrics",
+    "complexity",
+    "tokens",
+    "doctor",
+    "encode",
+    "decode",
+    "data",
+    "export",
+    "quantize",
+)
 
 EPILOG = """\
 examples:
@@ -57,8 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"sqbench {options.command}: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        kept = "; what was scored is kept, the same command goes on"
-        print(f"interrupted{kept if options.command == 'run' else ''}", file=sys.stderr, flush=True)
+        kept = ""
+        if options.command in ("run", "quantize"):
+            kept = "; what was finished is kept, the same command goes on"
+        print(f"interrupted{kept}", file=sys.stderr, flush=True)
         # A codec at work in its thread would keep the interpreter from ending.
         os._exit(130)
     except BrokenPipeError:  # the reader of our output has gone, `| head` for one

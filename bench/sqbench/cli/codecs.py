@@ -40,6 +40,7 @@ def handle(options: argparse.Namespace) -> int:
         print(json.dumps(listed, indent=1))
         return 0
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -47,8 +48,14 @@ def handle(options: argparse.Namespace) -> int:
         table.add_column(title, justify="left" if title == "codec" else "right", no_wrap=True)
     table.add_column("ready")
     table.add_column("what")
+    previous = None
     for entry in entries:
         spec = entry.spec
+        target = entry.target
+        family = target.partition(":")[0] if isinstance(target, str) else target.__module__
+        if previous not in (None, family):
+            table.add_row()
+        previous = family
         sizes = sorted(set(spec.codebook_sizes))
         table.add_row(
             entry.name,
@@ -57,7 +64,7 @@ def handle(options: argparse.Namespace) -> int:
             f"{spec.num_codebooks}",
             ", ".join(f"{size}" for size in sizes),
             f"{spec.bitrate_bps:.1f}" if spec.bitrate_bps is not None else "by rate",
-            entry.readiness(),
+            escape(entry.readiness()),  # sqbench[codecs] is no markup
             entry.summary,
         )
     Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)

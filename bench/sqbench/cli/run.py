@@ -39,7 +39,8 @@ def add(commands: Any) -> None:
     parse.add_argument(
         "--weights",
         default="auto",
-        help="auto, official, bundled, or a path (default: auto: official if at hand)",
+        help="auto, official, official@REV (a branch, tag or commit), bundled, or a path "
+        "(default: auto: official if at hand)",
     )
     add_protocol(parse)
     parse.add_argument("--limit", type=int, metavar="N", help="at most N utterances of each set")

@@ -19,8 +19,12 @@ FORMATS = ("rich", "markdown", "latex", "csv", "json")
 def add(commands: Any) -> None:
     """Register the command."""
     parse = commands.add_parser("table", help="print results as a table")
-    parse.add_argument("results", type=Path, nargs="*", default=[Path("results")])
+    parse.add_argument("results", type=Path, nargs="*", help="folders (default: results)")
     add_format(parse)
+    parse.add_argument(
+        "--ablation", type=Path, metavar="DIR",
+        help="rows of `python -m sqcodec.train.ablation --out DIR`, as the paper's Table 3",
+    )  # fmt: skip
     parse.add_argument("--sort", metavar="COLUMN", help="column of the CSV (default: bitrate)")
     parse.add_argument("--paper", action="store_true", help="set the paper's own rows beside ours")
     parse.add_argument("--ci", action="store_true", help="95 %% bootstrap intervals")
@@ -68,12 +72,34 @@ def handle(options: argparse.Namespace) -> int:
     """Print."""
     from sqbench.report import render, table
 
+    if options.ablation is not None:
+        return _ablation(options)
     built = table.build(
-        load(options.results),
+        load(options.results or [Path("results")]),
         failures=options.failures,
         ci=options.ci,
         sort=options.sort,
         paper=options.paper,
+        source=options.source,
+        protocol=options.protocol,
+    )
+    render.show(built, options.format)
+    sys.stdout.flush()
+    return 0
+
+
+def _ablation(options: argparse.Namespace) -> int:
+    from sqbench.report import ablation, render
+
+    for given, what in (
+        (options.results, "results"), (options.sort, "--sort"), (options.ci, "--ci")
+    ):  # fmt: skip
+        if given:
+            raise InputError(f"{what} beside --ablation", expected="one or the other")
+    built = ablation.build(
+        options.ablation,
+        failures=options.failures,
+        published=options.paper,
         source=options.source,
         protocol=options.protocol,
     )

@@ -13,6 +13,13 @@ from sqbench.results.store import Store
 FEW = 10
 """Below so many utterances a percentile interval covers clearly less than it says."""
 
+COUNTS = (
+    "The paper's counter sees none of SQCodec's weight-normed layers and none of its attention, "
+    "and counts transposed convolutions of the others at output rate: its MACs do not compare "
+    "across models, nor with ours (docs/complexity.md)."
+)
+"""What must stand under every table that shows the paper's operations."""
+
 _MOST = 3  # reasons, problems or clips spelled out before the rest is only counted
 
 
@@ -56,6 +63,7 @@ def of_section(
             f"(paper): published figures ({CITATION}, Table 1){other}; official weights; "
             "operations counted the paper's way."
         )
+        yield COUNTS
     for row in rows:
         yield from _incomplete(row)
         yield from _identical(row)

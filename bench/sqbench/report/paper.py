@@ -10,7 +10,10 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TypeVar, get_type_hints
+from typing import TYPE_CHECKING, TypeVar, get_type_hints
+
+if TYPE_CHECKING:
+    from sqbench_codecs import CodecSpec
 
 CITATION = "arXiv 2504.04949"
 
@@ -102,6 +105,23 @@ def table3() -> tuple[AblationRow, ...]:
 def table5() -> tuple[TrainingRow, ...]:
     """Training configurations of the seven SQCodec models."""
     return _read("table5", TrainingRow)
+
+
+def published(spec: CodecSpec) -> SignalRow | None:
+    """The row of Table 1 that a codec's facts and name's beginning match, if there is one.
+
+    The paper rounds bitrates: SQCodec's 5989 b/s are its 6000.
+    """
+    rows = [
+        row
+        for row in table1()
+        if spec.name.lower().startswith(row.model.lower())
+        and spec.sample_rate == row.sample_rate
+        and spec.num_codebooks == row.num_codebooks
+        and spec.bitrate_bps is not None
+        and abs(spec.bitrate_bps - row.bitrate_bps) < 0.01 * row.bitrate_bps
+    ]
+    return rows[0] if rows else None
 
 
 def label(row: Model) -> str:

@@ -1,4 +1,4 @@
-"""Tables and comparisons as text: for a terminal, Markdown, LaTeX, CSV or JSON."""
+"""Tables, comparisons and ablations as text: for a terminal, Markdown, LaTeX, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from sqbench.report import grid
+from sqbench.report import ablation, grid
+from sqbench.report.ablation import Ablation
 from sqbench.report.columns import CSV_HEADER, Column
 from sqbench.report.compare import ComparedMetric, Comparison
 from sqbench.report.grid import Grid, GridCell, Head
@@ -20,6 +21,8 @@ from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+Report = Table | Comparison | Ablation
 
 FORMATS = ("rich", "markdown", "latex", "csv", "json")
 
@@ -43,16 +46,16 @@ COMPARISON_CSV = (
 
 
 def render(
-    report: Table | Comparison,
+    report: Report,
     format: str = "rich",
     *,
     width: int | None = None,
     color: bool = False,
 ) -> str:
-    """A table or comparison as text, ending in a newline.
+    """A table, comparison or ablation as text, ending in a newline.
 
     Args:
-        report: what `table.build` or `compare.build` gave.
+        report: what `table.build`, `compare.build` or `ablation.build` gave.
         format: ``rich`` (a terminal's table), ``markdown``, ``latex``, ``csv`` or ``json``.
         width: columns of the terminal, for ``rich``; as wide as the table needs if not given.
         color: keep bold and colour as escape codes, for ``rich``.
@@ -73,14 +76,14 @@ def render(
     return forms[format]()
 
 
-def show(report: Table | Comparison, format: str = "rich") -> None:
+def show(report: Report, format: str = "rich") -> None:
     """Print to standard output: fitted to the terminal and in bold if it is one."""
     tty = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if tty else None
     sys.stdout.write(render(report, format, width=width, color=tty))
 
 
-def renderables(report: Table | Comparison, *, width: int | None = None) -> list[RenderableType]:
+def renderables(report: Report, *, width: int | None = None) -> list[RenderableType]:
     """The pieces of the ``rich`` form, for a console of one's own."""
     from rich.text import Text
 
@@ -93,7 +96,7 @@ def renderables(report: Table | Comparison, *, width: int | None = None) -> list
     return pieces[:-1]
 
 
-def _rich(report: Table | Comparison, width: int | None, color: bool) -> str:
+def _rich(report: Report, width: int | None, color: bool) -> str:
     from rich.console import Console
 
     stream = io.StringIO()
@@ -130,9 +133,11 @@ def _natural(piece: RenderableType) -> int:
     return Measurement.get(console, console.options, piece).maximum
 
 
-def _grids(report: Table | Comparison) -> list[Grid]:
+def _grids(report: Report) -> list[Grid]:
     if isinstance(report, Comparison):
         return [_comparison_grid(report)]
+    if isinstance(report, Ablation):
+        return [ablation.to_grid(report, _head, NOTHING)]
     return [_section_grid(section, report.notes) for section in report.sections]
 
 
@@ -233,7 +238,9 @@ def _number(value: float | None, form: str) -> str:
     return NOTHING if value is None else format(value, form)
 
 
-def _csv(report: Table | Comparison) -> str:
+def _csv(report: Report) -> str:
+    if isinstance(report, Ablation):
+        return ablation.to_csv(report)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     if isinstance(report, Comparison):
@@ -275,6 +282,8 @@ def _comparison_lines(comparison: Comparison) -> Iterator[list[str]]:
         yield [m.column.key, comparison.a, comparison.b, *map(_exact, values), *map(_exact, counts)]
 
 
-def _json(report: Table | Comparison) -> str:
+def _json(report: Report) -> str:
+    if isinstance(report, Ablation):
+        return ablation.to_json(report)
     content: Any = comparison_json(report) if isinstance(report, Comparison) else table_json(report)
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -58,7 +58,7 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
     for record in store.records:
         if record["kind"] == "coding":
             coding.setdefault((record["source"], record["codec_id"]), []).append(record)
-        else:
+        elif record["kind"] == "score":
             key = (record["source"], record["protocol"] or "", record["codec_id"])
             scores.setdefault(key, []).append(record)
     names: dict[str, str] = {}

@@ -21,7 +21,8 @@ class Options:
         suite: which metrics, unless ``metrics`` names them, and whether applications.
         evaluators: who listens, for applications (`sqbench.tasks.evaluators.registry.choose`).
         protocol: the scoring rules.
-        weights: ``auto``, ``official``, ``bundled`` or a path, for codecs given by name.
+        weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path, for codecs given
+            by name.
         limit: at most that many utterances of each set.
         workers: processes that measure; values do not depend on it.
         device: of the codecs and the evaluators.

@@ -1,0 +1,179 @@
+"""Trials as a table: for a terminal, Markdown, LaTeX, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from sqbench.quantization.cell import Cell
+from sqbench.quantization.experiment import Trial
+from sqbench.report.grid import Grid, GridCell, Head, to_latex, to_markdown, to_rich
+
+Trials = Mapping[str, Sequence[Trial]]
+"""Cell identity to its trials."""
+
+NOTHING = "\u2013"
+_WIDTH = 150
+_COLUMNS = (
+    ("snr_db", "SNR", "(dB)", ".2f"),
+    ("gap_db", "Gap to", "bound", ".2f"),
+    ("train_test_gap_db", "Train \u2212", "hard", ".2f"),
+    ("entropy_bits", "Effective", "bits", ".2f"),
+    ("usage", "Codes", "used", ".0%"),
+    ("growth", "Latent", "growth", ".3g"),
+    ("relative_noise", "Noise", "(rel.)", ".2f"),
+    ("churn", "Index", "churn", ".0%"),
+    ("gradient_variance", "Gradient", "variance", ".2g"),
+)
+_NOTES = (
+    "Medians over seeds, [lowest, highest]; SNR in bold is the best of its group, with the hard "
+    "quantizer on fresh data.",
+    "Gap to bound: Shannon's for gaussian and uniform sources, k-means of its own points for an "
+    "alphabet coded below its bits; none above.",
+    "Growth: of the latents' deviation over training. Churn: codes of fixed frames that changed in "
+    "the last 100 steps.",
+)
+
+
+def render(cells: Sequence[Cell], trials: Trials, format: str) -> str:
+    """The table as a text ending in a newline; ``format`` is one of ``cli.table.FORMATS``."""
+    if format == "csv":
+        return _csv(cells, trials)
+    if format == "json":
+        return _json(cells, trials)
+    grid = _grid(cells, trials)
+    if format == "markdown":
+        return to_markdown(grid)
+    if format == "latex":
+        return to_latex(grid)
+    from rich.console import Console
+    from rich.text import Text
+
+    stream = io.StringIO()
+    tty = sys.stdout.isatty()
+    console = Console(
+        file=stream, width=None if tty else _WIDTH, force_terminal=tty, no_color=not tty,
+        highlight=False,
+    )  # fmt: skip
+    level = 0 if (console.width or 0) >= _WIDTH else 1
+    console.print(to_rich(grid, level=level))
+    for note in grid.notes:
+        console.print(Text(note, style="dim"))
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def _grid(cells: Sequence[Cell], trials: Trials) -> Grid:
+    groups: dict[tuple[object, ...], list[Cell]] = {}
+    for cell in cells:
+        group = (cell.source_name, cell.quantizer.partition("-")[0], cell.rate_bits, cell.steps)
+        groups.setdefault(group, []).append(cell)
+    heads = [Head(title=name, number=False) for name in ("Source", "Quantizer")]
+    heads += [Head(title="Bits"), Head(title="Estimator", number=False)]
+    heads += [Head(title=title, below=below) for _, title, below, _ in _COLUMNS]
+    seeds = max((len(found) for found in trials.values()), default=0)
+    lost = _losses(cells, trials)
+    return Grid(
+        title=f"quantize: {len(cells)} cells x {seeds} seeds",
+        heads=heads,
+        groups=[_rows(group, trials) for group in groups.values()],
+        notes=[*_NOTES, *lost],
+    )
+
+
+def _rows(cells: Sequence[Cell], trials: Trials) -> list[list[GridCell]]:
+    medians = {cell.identity: median(trials.get(cell.identity, ()), "snr_db") for cell in cells}
+    there = [value for value in medians.values() if value is not None]
+    best = max(there) if len(there) > 1 else math.nan
+    rows = []
+    for cell in cells:
+        found = trials.get(cell.identity, ())
+        stages = f" in {cell.stages}" if cell.stages > 1 else ""
+        levels = f" {cell.levels} levels" if cell.levels else ""
+        row = [GridCell(text=cell.source_name), GridCell(text=f"{cell.quantizer}{levels}{stages}")]
+        row.append(GridCell(text=f"{cell.rate_bits:.4g}"))
+        longer = f" ({cell.steps} steps)" if cell.steps != Cell.steps else ""
+        row.append(GridCell(text=f"{cell.method}{longer}"))
+        for metric, _, _, form in _COLUMNS:
+            value = median(found, metric)
+            numbers = values(found, metric)
+            mark = "\u2020" if len(numbers) < len(found) and metric == "snr_db" else ""
+            detail = ""
+            if metric == "snr_db" and len(numbers) > 1:
+                detail = f"[{min(numbers):.2f}, {max(numbers):.2f}]"
+            row.append(
+                GridCell(
+                    text=NOTHING if value is None else format(value, form),
+                    mark=mark,
+                    detail=detail,
+                    bold=metric == "snr_db" and value == best,
+                )
+            )
+        rows.append(row)
+    return rows
+
+
+def values(found: Sequence[Trial], metric: str) -> list[float]:
+    """The numbers that there are."""
+    return [v for trial in found if (v := trial.values.get(metric)) is not None]
+
+
+def median(found: Sequence[Trial], metric: str) -> float | None:
+    """Over the seeds that have a number."""
+    numbers = values(found, metric)
+    return statistics.median(numbers) if numbers else None
+
+
+def _losses(cells: Sequence[Cell], trials: Trials) -> list[str]:
+    lines = []
+    for cell in cells:
+        found = trials.get(cell.identity, ())
+        if not found:
+            lines.append(f"\u2020 {cell.label}: no result")
+        lines += [
+            f"\u2020 {cell.label}, seed {trial.seed}: {trial.reasons.get('snr_db', 'no result')}"
+            for trial in found
+            if trial.values.get("snr_db") is None
+        ]
+    return lines
+
+
+def _csv(cells: Sequence[Cell], trials: Trials) -> str:
+    metrics = _metrics(trials)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["cell", "source", "quantizer", "bits", "estimator", "seed", *metrics])
+    for cell in cells:
+        for trial in trials.get(cell.identity, ()):
+            numbers = [trial.values.get(metric) for metric in metrics]
+            writer.writerow(
+                [cell.identity, cell.source_name, cell.quantizer, f"{cell.rate_bits:g}",
+                 cell.method, trial.seed, *("" if n is None else repr(n) for n in numbers)]
+            )  # fmt: skip
+    return stream.getvalue()
+
+
+def _json(cells: Sequence[Cell], trials: Trials) -> str:
+    content = [
+        {
+            **asdict(cell),
+            "cell": cell.identity,
+            "label": cell.label,
+            "rate_bits": cell.rate_bits,
+            "trials": [asdict(trial) for trial in trials.get(cell.identity, ())],
+        }
+        for cell in cells
+    ]
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _metrics(trials: Trials) -> list[str]:
+    names = {name: None for found in trials.values() for t in found for name in t.values}
+    plain = [name for name in names if "@" not in name]
+    steps = sorted((n for n in names if "@" in n), key=lambda n: int(n.rpartition("@")[2]))
+    return [*plain, *steps]

@@ -1,0 +1,44 @@
+"""Sources: power, rotation, repeatability, and exactly as many points as they say."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sqbench.quantization.draws import Draws
+from sqbench.quantization.sources import Alphabet, Gaussian, Source, Uniform
+
+
+def _source(name: str, seeds: list[int]) -> Source:
+    draws = Draws(seeds, "source")
+    if name == "alphabet":
+        return Alphabet(draws, 5, 8)
+    return Gaussian(draws, 4) if name == "gaussian" else Uniform(draws, 4)
+
+
+@pytest.mark.parametrize("name", ["alphabet", "gaussian", "uniform"])
+def test_unit_power_and_a_rotation_between(name: str) -> None:
+    source = _source(name, [0, 1])
+    x, y = source.evaluation(Draws([0, 1], "evaluation"), 20_000)
+    assert x.shape == y.shape
+    assert x.square().mean((1, 2)).numpy() == pytest.approx([1, 1], abs=0.02)
+    assert torch.allclose(x.norm(dim=-1), y.norm(dim=-1), atol=1e-4)
+    assert not torch.allclose(x[0], y[0], atol=0.1)
+
+
+def test_an_alphabet_has_as_many_points_as_it_says() -> None:
+    source = _source("alphabet", [3])
+    x, _ = source.training(Draws([3], "training"), 4000)
+    assert len(torch.unique(x[0], dim=0)) == 32
+    x, _ = source.evaluation(Draws([3], "evaluation"), 64)
+    assert torch.unique(x[0], dim=0, return_counts=True)[1].tolist() == [2] * 32
+
+
+@pytest.mark.parametrize("name", ["alphabet", "gaussian", "uniform"])
+def test_a_seed_has_its_data_whatever_is_beside_it(name: str) -> None:
+    together = _source(name, [5, 7]).training(Draws([5, 7], "training"), 10)
+    alone = _source(name, [7]).training(Draws([7], "training"), 10)
+    for a, b in zip(together, alone, strict=True):
+        assert torch.allclose(a[1], b[0], atol=1e-6)
+    other = _source(name, [8]).training(Draws([8], "training"), 10)
+    assert not torch.allclose(alone[0], other[0])
