@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 {
   echo "# Made by tools/lock.sh with $(.venv/bin/python --version). Lower bounds are in pyproject.toml."
-  .venv/bin/pip freeze --exclude-editable --exclude sqbench 2>/dev/null |
+  .venv/bin/pip freeze --exclude-editable --exclude sqbench --exclude Resemblyzer 2>/dev/null |
     sed -E '/^(nvidia-|cuda-|triton==)/ s/$/ ; platform_system == "Linux" and platform_machine == "x86_64"/'
 } > requirements/lock.txt.partial
 mv requirements/lock.txt.partial requirements/lock.txt

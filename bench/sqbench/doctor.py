@@ -22,7 +22,10 @@ from sqcodec.errors import InputError
 MAIN_CODEC = "sqcodec-6k"
 """The codec of the offline main job; its bundled weights ship with the package."""
 
-REGISTRIES: tuple[tuple[str, str], ...] = (("codec", "sqbench_codecs:CODECS"),)
+REGISTRIES: tuple[tuple[str, str], ...] = (
+    ("codec", "sqbench_codecs:CODECS"),
+    ("evaluator", "sqbench.tasks.evaluators.registry:EVALUATORS"),
+)
 """Sections and the registries they show."""
 
 _SKIPPED_EXTRAS = ("dev",)
@@ -153,7 +156,9 @@ def _registry(section: str, registry: Any) -> Iterator[Finding]:
         missing = entry.missing()
         ok = not missing and state.startswith("ready")
         cure = ""
-        if missing:
+        if not ok and getattr(entry, "remedy", ""):
+            cure = entry.remedy
+        elif missing:
             cure = (
                 f"pip install 'sqbench[{entry.extra}]'"
                 if entry.extra

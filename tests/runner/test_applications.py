@@ -303,7 +303,7 @@ def test_the_offline_suite_on_the_embedded_set(tmp_path: Path) -> None:
     pytest.importorskip("pocketsphinx")
     from sqbench.tasks.evaluators.registry import EVALUATORS
 
-    if EVALUATORS.get("resemblyzer").missing:
+    if EVALUATORS.get("resemblyzer").missing():
         pytest.skip("Resemblyzer is not installed")
     results = sqbench.evaluate(
         ["identity", "silence"], "mini", suite="all", metrics=["mel"], out=tmp_path / "out"

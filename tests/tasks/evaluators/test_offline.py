@@ -66,7 +66,7 @@ def test_resemblyzer_is_the_packages_encoder(clips: dict[str, Any]) -> None:
 
 
 def test_resemblyzer_takes_silence_and_a_sample(clips: dict[str, Any]) -> None:
-    if registry.EVALUATORS.get("resemblyzer").missing:
+    if registry.EVALUATORS.get("resemblyzer").missing():
         pytest.skip("Resemblyzer is not installed")
     evaluator = make("resemblyzer")
     evaluator.load(lambda name: clips[name])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqbench.tasks.evaluators.base import Evaluator, Setting, labelled
+from sqbench.tasks.evaluators.clap_msclap import SETUP
 from sqbench.tasks.registry import TASKS
 from sqbench_codecs.registry import Registry, resolve
 from sqcodec.errors import InputError
@@ -24,7 +25,7 @@ class EvaluatorEntry:
         target: ``"module:Class"`` of an `Evaluator`.
         summary: a few words for listings.
         modules: that must be importable.
-        remedy: how to get them.
+        remedy: the line that gets what is missing.
         model: what it loads where nobody names anything else; empty if the package carries it.
         readiness_of: a check of its own (``"module:function"`` giving a text), for those that
             need more than modules.
@@ -46,7 +47,7 @@ class EvaluatorEntry:
         Raises:
             InputError: a package is missing.
         """
-        if missing := self.missing:
+        if missing := self.missing():
             raise InputError(
                 f"evaluator {self.name!r}",
                 expected=f"the package{'s' * (len(missing) > 1)} {', '.join(missing)}",
@@ -56,14 +57,13 @@ class EvaluatorEntry:
         evaluator: Evaluator = resolve(self.target)(setting)
         return evaluator
 
-    @property
     def missing(self) -> list[str]:
         """Modules that are not installed."""
         return [name for name in self.modules if importlib.util.find_spec(name) is None]
 
     def readiness(self) -> str:
         """``ready``, ``ready (fetches MODEL)``, or what is missing and its cure."""
-        if missing := self.missing:
+        if missing := self.missing():
             return f"needs {', '.join(missing)}: {self.remedy}"
         if self.readiness_of:
             check: Callable[[], str] = resolve(self.readiness_of)
@@ -129,6 +129,7 @@ def _builtin() -> Iterable[EvaluatorEntry]:
         target=f"{_HERE}.ecapa:Ecapa",
         summary="the protocol's speaker encoder and front end",
         readiness_of=f"{_HERE}.ecapa:readiness",
+        remedy="--evaluators asv=ecapa@pretrain.model",
     )
     yield EvaluatorEntry(
         name="ecapa-speechbrain",
@@ -154,6 +155,7 @@ def _builtin() -> Iterable[EvaluatorEntry]:
         target=f"{_HERE}.clap_msclap:MsClap",
         summary="the protocol's zero-shot classifier, in an environment of its own",
         model="microsoft/msclap",
+        remedy=SETUP,
         readiness_of=f"{_HERE}.clap_msclap:readiness",
     )
     yield EvaluatorEntry(
