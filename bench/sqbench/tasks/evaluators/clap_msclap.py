@@ -48,7 +48,7 @@ def readiness() -> str:
     """Whether the environment is there."""
     if interpreter().is_file():
         return "ready (fetches microsoft/msclap)"
-    return f"needs an environment of its own: {SETUP}"
+    return f"needs an environment of its own, none at {interpreter()}"
 
 
 class MsClap(Evaluator):

@@ -26,15 +26,15 @@ CROP = 300 * 160 + 240
 """Samples of a crop: 300 frames."""
 CROPS = 5
 _PREFIX = "speaker_encoder."
-_REMEDY = (
+REMEDY = (
     "Fetch exps/pretrain.model of github.com/TaoRuijie/ECAPA-TDNN, and give "
-    "--evaluators protocol,asv=ecapa@pretrain.model."
+    "--evaluators asv=ecapa@pretrain.model"
 )
 
 
 def readiness() -> str:
     """There is no package or hub with the checkpoint."""
-    return f"needs a checkpoint: {_REMEDY}"
+    return "needs a checkpoint, named by the user"
 
 
 class Ecapa(Evaluator):
@@ -56,7 +56,7 @@ class Ecapa(Evaluator):
                 f"evaluator {self.name!r}",
                 expected="its checkpoint",
                 found="none named" if source is None else f"no file {source}",
-                remedy=_REMEDY,
+                remedy=f"{REMEDY}.",
             )
         return Path(source)
 

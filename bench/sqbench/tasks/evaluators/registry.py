@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqbench.tasks.evaluators.base import Evaluator, Setting, labelled
 from sqbench.tasks.evaluators.clap_msclap import SETUP
+from sqbench.tasks.evaluators.ecapa import REMEDY
 from sqbench.tasks.registry import TASKS
 from sqbench_codecs.registry import Registry, resolve
 from sqcodec.errors import InputError
@@ -129,7 +130,7 @@ def _builtin() -> Iterable[EvaluatorEntry]:
         target=f"{_HERE}.ecapa:Ecapa",
         summary="the protocol's speaker encoder and front end",
         readiness_of=f"{_HERE}.ecapa:readiness",
-        remedy="--evaluators asv=ecapa@pretrain.model",
+        remedy=REMEDY,
     )
     yield EvaluatorEntry(
         name="ecapa-speechbrain",
