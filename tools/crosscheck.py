@@ -93,7 +93,10 @@ def library(given: dict[str, Tensor]) -> dict[str, tuple[dict[str, Tensor], dict
     for layer, stage in zip(module.layers, given["stages"], strict=True):
         _set_codes(layer, stage)
     q, index, _ = module(z[None])
-    found["residual-vq"] = {"z": z, "codes": given["stages"]}, {"index": index[0], "q": q[0].detach()}
+    found["residual-vq"] = (
+        {"z": z, "codes": given["stages"]},
+        {"index": index[0], "q": q[0].detach()},
+    )
 
     module = vqp.SimVQ(dim=4, codebook_size=16, rotation_trick=False)
     module.frozen_codebook.copy_(codes)

@@ -39,6 +39,10 @@ FLAGS = {
     "encode": {"--out", "--codec", "--weights", "--device"},
     "decode": {"--out", "--codec", "--weights", "--device"},
     "data": set(),
+    "quantize": {
+        "--matrix", "--estimator", "--quantizer", "--bits", "--seeds", "--out", "--workers",
+        "--force", "--check", "--plots", "--format",
+    },
     "export": {"--to", "--format", "--codec", "--failures", "--source", "--protocol"},
 }  # fmt: skip
 
@@ -55,7 +59,9 @@ def test_the_flags_are_these() -> None:
         assert found - {"--help"} == FLAGS[name], name
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["quantize", "--help"], ["--version"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys\nfrom sqbench.cli import main\n"

@@ -162,7 +162,7 @@ def measured_vector_gaussian_db(width: int, count: int) -> float:
 
 
 def alphabet_db(points: Tensor, count: int, seed: int) -> float:
-    """SNR of the best of 30 k-means runs over an alphabet's points ``[2**bits, F]``, dB."""
+    """SNR of the best of 500 k-means runs over an alphabet's points ``[2**bits, F]``, dB."""
     generator = torch.Generator().manual_seed(seed)
-    _, error = kmeans(points.double(), count, restarts=30, generator=generator)
+    _, error = kmeans(points.double(), count, restarts=500, generator=generator)
     return decibels(error)

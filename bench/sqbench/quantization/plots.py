@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,9 +64,13 @@ def draw(cells: Sequence[Cell], trials: Trials, folder: Path) -> list[Path]:
     if not there:
         return []
     colours = _colours(there)
+    steps = statistics.mode(
+        cell.steps for cell in there
+    )  # what trained longer is no point of a line
+    alike = [cell for cell in there if cell.steps == steps]
     figures = {
-        "snr_over_bits": _snr_over_bits([c for c in there if c.steps == Cell.steps], trials, colours),
-        "latent_growth": _latent_growth(there, trials, colours),
+        "snr_over_bits": _snr_over_bits(alike, trials, colours),
+        "latent_growth": _latent_growth(alike, trials, colours),
         "codebook_usage": _codebook_usage(there, trials, colours),
     }
     paths = []
@@ -97,9 +102,7 @@ def _figure(panels: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _snr_over_bits(
-    cells: Sequence[Cell], trials: Trials, colours: dict[str, str]
-) -> Figure | None:
+def _snr_over_bits(cells: Sequence[Cell], trials: Trials, colours: dict[str, str]) -> Figure | None:
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         family = "levels (FSQ)" if cell.quantizer in LEVELS else "codebooks (VQ)"
@@ -182,12 +185,10 @@ def _reference_lines(
         line(known, "--", label)
 
 
-def _latent_growth(
-    cells: Sequence[Cell], trials: Trials, colours: dict[str, str]
-) -> Figure | None:
+def _latent_growth(cells: Sequence[Cell], trials: Trials, colours: dict[str, str]) -> Figure | None:
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
-        if cell.steps == Cell.steps and cell.quantizer not in LEVELS:
+        if cell.quantizer not in LEVELS:
             title = f"{cell.source_name}, {cell.quantizer}, {cell.rate_bits:g} bits"
             groups.setdefault(title, []).append(cell)
     groups = {title: group for title, group in groups.items() if len(group) > 1}
@@ -231,7 +232,10 @@ def _codebook_usage(
     )
     figure = Figure(figsize=(9.5, 1.2 + 0.2 * len(ordered)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    titles = ("effective bits (of the source's or the code's, the fewer)", "codes used at least once")
+    titles = (
+        "effective bits (of the source's or the code's, the fewer)",
+        "codes used at least once",
+    )
     previous = None
     for row, cell in enumerate(ordered):
         found = trials[cell.identity]

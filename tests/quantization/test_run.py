@@ -1,0 +1,239 @@
+"""Runs: results kept, resumed, tabled, drawn and held against checks; outcomes of what goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from sqbench.cli import main
+from sqbench.quantization import checks, matrix, plots, record, tables
+from sqbench.quantization.cell import Cell
+from sqbench.quantization.experiment import Trial
+from sqbench.quantization.run import run
+from sqbench.results import aggregate, store
+from sqcodec.errors import InputError
+
+CELLS = [
+    Cell(source="gaussian", quantizer="fsq", levels=3, estimator="ste", steps=100, block="X"),
+    Cell(source="alphabet", source_bits=4, quantizer="vq", bits=4, estimator="mste", steps=100,
+         block="X"),
+]  # fmt: skip
+TOML = """
+[[cell]]
+source = "gaussian"
+quantizer = "fsq"
+levels = 3
+estimator = ["ste", "uniform"]
+steps = 100
+"""
+
+
+class Notes:
+    """A monitor that remembers."""
+
+    def __init__(self) -> None:
+        self.todo = -1
+        self.labels: list[str] = []
+        self.reasons: list[str] = []
+
+    def start(self, todo: int, total: int) -> None:
+        self.todo = todo
+
+    def trained(self, cell: Cell, trials: Sequence[Trial]) -> None:
+        self.labels.append(cell.label)
+
+    def failed(self, cell: Cell, reason: str) -> None:
+        self.reasons.append(reason)
+
+
+def test_what_is_there_is_not_trained_again(tmp_path: Path) -> None:
+    notes = Notes()
+    first = run(CELLS[:1], [0, 1], tmp_path, notes)
+    assert (notes.todo, first.computed, first.kept) == (1, 1, 0)
+    again = run(CELLS[:1], [0, 1], tmp_path, notes)
+    assert (notes.todo, again.computed, again.kept) == (0, 0, 1)
+    assert again.trials == first.trials
+    more = run(CELLS, [0, 1, 2], tmp_path, notes)
+    assert notes.todo == 2
+    assert [trial.seed for trial in more.trials[CELLS[0].identity]] == [0, 1, 2]
+    # A third seed joined the others without their being trained again.
+    assert more.trials[CELLS[0].identity][:2] == first.trials[CELLS[0].identity]
+    loaded = store.load(tmp_path)
+    assert not loaded.problems
+    assert aggregate.rows(loaded) == []  # no codec's results
+    content = loaded.runs[0]["quantize"]["cells"][CELLS[0].identity]
+    assert content["levels"] == 3
+
+
+def test_a_cell_whose_worker_fails_is_reported_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqbench.quantization.run as module
+
+    notes = Notes()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_train", _broken)
+        outcome = run(CELLS[:1], [0], tmp_path, notes)
+    assert "TypeError" in outcome.failed[CELLS[0].label]
+    assert notes.reasons
+    assert run(CELLS[:1], [0], tmp_path, notes).computed == 1
+
+
+_broken = int  # of a tuple: a TypeError in the worker
+
+
+def test_trials_survive_the_store(tmp_path: Path) -> None:
+    trial = Trial(
+        seed=4, values={"snr_db": None, "growth": 2.5}, reasons={"snr_db": "left"}, cpu_s=1.5
+    )
+    with store.RunWriter(tmp_path, record.run_description(CELLS, [4], "", {})) as writer:
+        writer.append(record.of_trial(CELLS[0], trial))
+    found = record.trials(store.load(tmp_path), CELLS, [3, 4])
+    assert found == {CELLS[0].identity: [trial], CELLS[1].identity: []}
+    # No value is a result too: deterministic training would lose it again.
+    assert record.missing(CELLS[0], [4], store.load(tmp_path)) == []
+
+
+def test_tables_in_every_form() -> None:
+    trials = {
+        CELLS[0].identity: [_trial(0, 8.0), _trial(1, 9.0), _trial(2, None)],
+        CELLS[1].identity: [],
+    }
+    markdown = tables.render(CELLS, trials, "markdown")
+    assert "8.50† [8.00, 9.00]" in markdown
+    assert "seed 2: training left the finite numbers" in markdown
+    assert f"{CELLS[1].label}: no result" in markdown
+    rows = list(csv.DictReader(io.StringIO(tables.render(CELLS, trials, "csv"))))
+    assert [row["snr_db"] for row in rows] == ["8.0", "9.0", ""]
+    content = json.loads(tables.render(CELLS, trials, "json"))
+    assert content[0]["trials"][2]["reasons"]["snr_db"].startswith("training left")
+    assert "\\toprule" in tables.render(CELLS, trials, "latex")
+    assert "gaussian" in tables.render(CELLS, trials, "rich")
+
+
+def test_checks_judge_what_there_is() -> None:
+    cells = matrix.default()
+    (ste,) = matrix.choose(cells, estimators=["ste"], quantizers=["fsq"], bits=[8])[:1]
+    trials = {
+        ste.identity: [_trial(seed, 9.0, reference_db=9.3, bound_db=12.04) for seed in range(3)]
+    }
+    verdicts = checks.check(cells, trials)
+    assert {verdict.name for verdict in verdicts} == {f"B{i}" for i in range(1, 14)}
+    judged = [verdict for verdict in verdicts if verdict.passed is not None]
+    assert {(v.name, v.passed) for v in judged} == {("B6", True), ("B9", True), ("B10", True)}
+    worse = {ste.identity: [_trial(seed, 5.0, reference_db=9.3) for seed in range(3)]}
+    failed = [v for v in checks.check(cells, worse) if v.passed is False]
+    assert [v.name for v in failed] == ["B10"]
+    assert "FAILED" in checks.render(failed)
+    better = {ste.identity: [_trial(seed, 12.5, bound_db=12.04) for seed in range(3)]}
+    assert "B9" in {v.name for v in checks.check(cells, better) if v.passed is False}
+
+
+def test_plots_are_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    cells = matrix.choose(matrix.load("extended"), bits=[6, 8])
+    cells = [cell for cell in cells if cell.block in ("A2", "B", "C", "E5")]
+    trials = {
+        cell.identity: [
+            _trial(s, 5.0 + s, reference_db=6.0, **{"latent_std@0": 1.0, "latent_std@900": 2.0})
+            for s in range(2)
+        ]
+        for cell in cells
+    }
+    paths = plots.draw(cells, trials, tmp_path)
+    assert [path.name for path in paths] == [
+        "snr_over_bits.png", "latent_growth.png", "codebook_usage.png"
+    ]  # fmt: skip
+    assert all(path.stat().st_size > 20_000 for path in paths)
+    assert plots.draw(cells, {}, tmp_path) == []
+    alone = [cell for cell in cells if cell.quantizer == "fsq"][:1]
+    assert len(plots.draw(alone, trials, tmp_path)) == 2  # no growth to compare
+
+
+def test_missing_matplotlib_is_named_before_any_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name)
+    )
+    out = tmp_path / "out"
+    assert main(["quantize", "--plots", str(tmp_path / "plots"), "--out", str(out)]) == 1
+    assert "sqbench[plots]" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(TOML)
+    out, drawn = tmp_path / "out", tmp_path / "plots"
+    command = ["quantize", "--matrix", str(file), "--seeds", "2", "--out", str(out)]
+    command += ["--workers", "1"]
+    assert main([*command, "--plots", str(drawn), "--check"]) == 0
+    printed = capsys.readouterr()
+    assert "uniform" in printed.out
+    assert "checks hold" in printed.out
+    assert "2 cells trained" in printed.err
+    assert (drawn / "snr_over_bits.png").exists()
+    assert main([*command, "--format", "json", "--estimator", "ste"]) == 0
+    printed = capsys.readouterr()
+    (cell,) = json.loads(printed.out)
+    assert len(cell["trials"]) == 2
+    assert "0 cells trained" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--estimator", "stee"], "Did you mean 'ste'"),
+        (["--quantizer", "vqq"], "Did you mean 'vq'"),
+        (["--bits", "four"], "numbers such as"),
+        (["--bits", "5"], "no cell with all of it"),
+        (["--matrix", "/no/such.toml"], "/no/such.toml"),
+        (["--seeds", "0"], "--seeds"),
+        (["--workers", "0"], "--workers"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_usage_errors(
+    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["quantize", "--out", str(tmp_path / "out"), *arguments]) == 1
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize("option", ["--out", "--plots"])
+def test_a_place_that_cannot_be_written(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    options = {"--out": str(tmp_path / "out"), option: str(tmp_path / "file/below")}
+    words = [word for pair in options.items() for word in pair]
+    assert main(["quantize", "--estimator", "soft", "--bits", "2", *words]) == 1
+    assert "file is a file" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_behaviour_of_the_extended_matrix(tmp_path: Path) -> None:
+    """B1 to B13, ten minutes on two cores."""
+    cells = matrix.load("extended")
+    outcome = run(cells, range(3), tmp_path, Notes(), workers=2)
+    assert not outcome.failed
+    verdicts = checks.check(cells, outcome.trials)
+    assert not [v for v in verdicts if v.passed is False or v.measured == checks.NOT_RUN]
+
+
+def _trial(seed: int, snr_db: float | None, **more: float) -> Trial:
+    values: dict[str, float | None] = {"snr_db": snr_db, "entropy_bits": 3.0, "usage": 0.9, **more}
+    reasons = (
+        {} if snr_db is not None else {"snr_db": "training left the finite numbers by step 50"}
+    )
+    return Trial(seed=seed, values=values, reasons=reasons)
