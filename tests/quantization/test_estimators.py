@@ -34,7 +34,9 @@ def test_hard_values_go_forward(name: str) -> None:
     assert (value - q).abs().max() <= 1e-5 * z.std()
 
 
-@pytest.mark.parametrize(("name", "dims"), [("mste", (1,)), ("mste-global", (1, 2)), ("ste", (1,))])
+@pytest.mark.parametrize(
+    ("name", "dims"), [("mste", (1,)), ("mste-global", (1, 2)), ("ste", (1,))]
+)
 def test_mste_has_the_gradient_of_scaling_the_quantized_values(
     name: str, dims: tuple[int, ...]
 ) -> None:

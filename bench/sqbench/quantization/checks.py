@@ -226,8 +226,12 @@ def _highest(name: str, what: str, found: _Found, metric: str, most: float) -> V
     return _each(name, what, found, metric, f"<= {most:g}", lambda v: v <= most)
 
 
-def _within(name: str, what: str, found: _Found, metric: str, least: float, most: float) -> Verdict:
-    return _each(name, what, found, metric, f"{least:g} to {most:g}", lambda v: least <= v <= most)
+def _within(
+    name: str, what: str, found: _Found, metric: str, least: float, most: float
+) -> Verdict:
+    return _each(
+        name, what, found, metric, f"{least:g} to {most:g}", lambda v: least <= v <= most
+    )
 
 
 def _short(name: str, what: str, found: _Found, most: float) -> Verdict:

@@ -38,9 +38,7 @@ ESTIMATORS: dict[str, EstimatorInfo] = {
     "ste": EstimatorInfo(summary="straight-through: hard values, gradient as if they were not"),
     "mste": EstimatorInfo(summary="modified STE: the noise scales with each channel's deviation"),
     "mste-global": EstimatorInfo(summary="modified STE with one deviation for all channels"),
-    "rotation": EstimatorInfo(
-        summary="rotation trick: gradient turned with the code", scalar=False
-    ),
+    "rotation": EstimatorInfo(summary="rotation trick: gradient turned with the code", scalar=False),
     "nsvq": EstimatorInfo(
         summary="noise of the error's length in a random direction", scalar=False, end_to_end=True
     ),
@@ -119,3 +117,4 @@ def estimate(name: str, draws: Draws, sharpness: tuple[float, float], progress: 
         raise ValueError(name)
 
     return of
+

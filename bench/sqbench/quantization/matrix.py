@@ -183,7 +183,9 @@ def _expanded(table: dict[str, Any], where: str) -> list[Cell]:
         else:
             many = value if isinstance(value, list) else [value]
         choices.append([_typed(each, name, where) for each in many])
-    return [Cell(**dict(zip(table, values, strict=True))) for values in itertools.product(*choices)]
+    return [
+        Cell(**dict(zip(table, values, strict=True))) for values in itertools.product(*choices)
+    ]
 
 
 def _typed(value: Any, name: str, where: str) -> Any:

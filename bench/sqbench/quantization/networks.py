@@ -25,7 +25,9 @@ class Frames(nn.Module):
             [nn.Parameter(draws.normal(i, o) / i**0.5) for i, o in shapes]
         )
         seeds = len(draws.generators)
-        self.biases = nn.ParameterList([nn.Parameter(torch.zeros(seeds, 1, o)) for _, o in shapes])
+        self.biases = nn.ParameterList(
+            [nn.Parameter(torch.zeros(seeds, 1, o)) for _, o in shapes]
+        )
         self.slopes = nn.ParameterList(
             [nn.Parameter(torch.full((seeds, 1, hidden), 0.25)) for _ in range(2)]
         )

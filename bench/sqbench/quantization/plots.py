@@ -64,9 +64,7 @@ def draw(cells: Sequence[Cell], trials: Trials, folder: Path) -> list[Path]:
         return []
     colours = _colours(there)
     figures = {
-        "snr_over_bits": _snr_over_bits(
-            [c for c in there if c.steps == Cell.steps], trials, colours
-        ),
+        "snr_over_bits": _snr_over_bits([c for c in there if c.steps == Cell.steps], trials, colours),
         "latent_growth": _latent_growth(there, trials, colours),
         "codebook_usage": _codebook_usage(there, trials, colours),
     }
@@ -99,7 +97,9 @@ def _figure(panels: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _snr_over_bits(cells: Sequence[Cell], trials: Trials, colours: dict[str, str]) -> Figure | None:
+def _snr_over_bits(
+    cells: Sequence[Cell], trials: Trials, colours: dict[str, str]
+) -> Figure | None:
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         family = "levels (FSQ)" if cell.quantizer in LEVELS else "codebooks (VQ)"
@@ -182,7 +182,9 @@ def _reference_lines(
         line(known, "--", label)
 
 
-def _latent_growth(cells: Sequence[Cell], trials: Trials, colours: dict[str, str]) -> Figure | None:
+def _latent_growth(
+    cells: Sequence[Cell], trials: Trials, colours: dict[str, str]
+) -> Figure | None:
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         if cell.steps == Cell.steps and cell.quantizer not in LEVELS:
@@ -229,10 +231,7 @@ def _codebook_usage(
     )
     figure = Figure(figsize=(9.5, 1.2 + 0.2 * len(ordered)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    titles = (
-        "effective bits (of the source's or the code's, the fewer)",
-        "codes used at least once",
-    )
+    titles = ("effective bits (of the source's or the code's, the fewer)", "codes used at least once")
     previous = None
     for row, cell in enumerate(ordered):
         found = trials[cell.identity]

@@ -40,7 +40,9 @@ def of_trial(cell: Cell, trial: Trial) -> list[Record]:
 
 def of_failure(cell: Cell, seeds: Iterable[int], reason: str) -> list[Record]:
     """Records that say why seeds have no trial; they are tried again."""
-    return [_record(cell, seed, MAIN, value=None, status="failed", reason=reason) for seed in seeds]
+    return [
+        _record(cell, seed, MAIN, value=None, status="failed", reason=reason) for seed in seeds
+    ]
 
 
 def _record(
