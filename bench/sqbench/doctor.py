@@ -156,8 +156,9 @@ def _registry(section: str, registry: Any) -> Iterator[Finding]:
         missing = entry.missing()
         ok = not missing and state.startswith("ready")
         cure = ""
-        if not ok and getattr(entry, "remedy", ""):
-            cure = entry.remedy
+        remedy = getattr(entry, "remedy", None)
+        if remedy and not ok:
+            cure = str(remedy)
         elif missing:
             cure = (
                 f"pip install 'sqbench[{entry.extra}]'"

@@ -272,6 +272,7 @@ def test_runs_of_applications_alone_do_not_touch_the_signal_table(
         ({"suite": "signal", "evaluators": "offline"}, "suite application"),
         ({"suite": "application", "metrics": ["sdr"]}, "metrics"),
         ({"suite": "application", "evaluators": "aec=probe-event"}, "labels"),
+        ({"suite": "application", "evaluators": "asv=ecapa"}, "TaoRuijie"),
     ],
 )
 def test_what_cannot_be_asked(

@@ -102,7 +102,8 @@ def export(
     chosen = [
         row
         for row in rows(store, failures=failures)
-        if codec in (None, row.codec, row.label, row.codec_id)
+        if row.cells
+        and codec in (None, row.codec, row.label, row.codec_id)
         and source in (None, row.source)
         and protocol in (None, row.protocol)
     ]
