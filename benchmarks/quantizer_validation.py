@@ -201,7 +201,7 @@ def compare(
     kind: str, methods: Sequence[str], seeds: range, steps: int, corpus: Corpus, crops: Tensor
 ) -> dict[str, Any]:
     """Both rankings of one kind of quantizer, printed and returned."""
-    rows = {}
+    rows: dict[str, Any] = {}
     for method in methods:
         trials = train(cell_of(kind, method), seeds)
         bench = [trial.values["snr_db"] for trial in trials]

@@ -1,4 +1,4 @@
-"""Runs: results kept, resumed, tabled, drawn and held against checks; outcomes of what goes wrong."""
+"""Runs: results kept, resumed, tabled, drawn, checked; outcomes of what goes wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from sqbench.quantization.cell import Cell
 from sqbench.quantization.experiment import Trial
 from sqbench.quantization.run import run
 from sqbench.results import aggregate, store
-from sqcodec.errors import InputError
 
 CELLS = [
     Cell(source="gaussian", quantizer="fsq", levels=3, estimator="ste", steps=100, block="X"),

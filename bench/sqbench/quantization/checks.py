@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.experiment import Trial
@@ -66,11 +67,13 @@ def check(cells: Sequence[Cell], trials: Trials) -> list[Verdict]:
     return [verdict for group in _CHECKS for verdict in group(results)]
 
 
-def _at(bits: int, source_bits: int) -> dict[str, object]:
+def _at(bits: int, source_bits: int) -> dict[str, Any]:
     return {"source": "alphabet", "source_bits": source_bits, "quantizer": "vq", "bits": bits}
 
 
-_GAUSSIAN_VQ = [{"source": "gaussian", "quantizer": "vq", "bits": bits} for bits in (4, 8)]
+_GAUSSIAN_VQ: list[dict[str, Any]] = [
+    {"source": "gaussian", "quantizer": "vq", "bits": bits} for bits in (4, 8)
+]
 _NOISY = [_at(6, 6), *_GAUSSIAN_VQ]
 _LOOSE = [_at(6, 4), *_NOISY]
 """Cells that are also trained without commitment loss; `_NOISY` lack a code for every point."""
@@ -87,9 +90,12 @@ def _divergence(r: _Results) -> Iterator[Verdict]:
                       measured=text, wanted="reported", passed=None)  # fmt: skip
 
 
+_HELD: list[dict[str, Any]] = [{"estimator": "mste"}, {"estimator": "ste", "commitment": 0.25}]
+
+
 def _stability(r: _Results) -> Iterator[Verdict]:
     for cell in _LOOSE:
-        for how in ({"estimator": "mste"}, {"estimator": "ste", "commitment": 0.25}):
+        for how in _HELD:
             found = r.find(**how, **cell)
             label = "mSTE" if how["estimator"] == "mste" else "STE with commitment"
             yield _within("B2", f"growth of {label}", found, "growth", 0.3, 4.5)

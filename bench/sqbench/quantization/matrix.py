@@ -14,7 +14,7 @@ from sqbench.quantization.estimators import ESTIMATORS
 from sqcodec.errors import InputError
 
 COMMITMENT = 0.25
-_STE_CL = {"estimator": "ste", "commitment": COMMITMENT}
+_STE_CL: dict[str, Any] = {"estimator": "ste", "commitment": COMMITMENT}
 _ALPHABETS = ((4, 2), (4, 4), (4, 6), (6, 4), (6, 6), (6, 8))
 """(bits of the source, bits of the code): below, at and above what the source needs."""
 
@@ -32,6 +32,10 @@ def load(name: str) -> list[Cell]:
     return _read(Path(name))
 
 
+def _by(*estimators: str) -> list[dict[str, Any]]:
+    return [{"estimator": name} for name in estimators]
+
+
 def default() -> list[Cell]:
     """54 cells in the blocks A, A2, A3, B, B2, C and D."""
     cells: list[Cell] = []
@@ -41,7 +45,7 @@ def default() -> list[Cell]:
 
     for source_bits, bits in _ALPHABETS:
         alphabet = {"source": "alphabet", "source_bits": source_bits, "bits": bits}
-        for how in (_STE_CL, *({"estimator": name} for name in ("mste", "diveq", "soft"))):
+        for how in (_STE_CL, *_by("mste", "diveq", "soft")):
             add("A", quantizer="vq", **alphabet, **how)
     for source_bits in (4, 6):
         add("A2", source="alphabet", source_bits=source_bits, quantizer="vq", bits=6,
@@ -106,7 +110,7 @@ def _extension() -> list[Cell]:
     ]
     cells += [
         Cell(block="E5", quantizer="vq", steps=5000, **how, **six)
-        for how in (_STE_CL, *({"estimator": name} for name in ("ste", "mste", "diveq", "soft")))
+        for how in (_STE_CL, *_by("ste", "mste", "diveq", "soft"))
     ]
     return cells
 
