@@ -50,6 +50,7 @@ def test_sphinx_hears_words_and_forgets_them(clips: dict[str, Any]) -> None:
     assert evaluator.observe([second, silence, first], nobody) == forward[::-1]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_resemblyzer_is_the_packages_encoder(clips: dict[str, Any]) -> None:
     package = pytest.importorskip("resemblyzer", reason="Resemblyzer does not import")

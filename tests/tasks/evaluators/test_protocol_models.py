@@ -236,6 +236,7 @@ pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
 """
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_speechbrain_ecapa(tmp_path: Path) -> None:
     pytest.importorskip("speechbrain")
@@ -258,6 +259,7 @@ def test_speechbrain_ecapa(tmp_path: Path) -> None:
     assert unpack(found[0]["whole"]).shape == (24,)
 
 
+@pytest.mark.slow
 def test_clap_of_transformers(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)

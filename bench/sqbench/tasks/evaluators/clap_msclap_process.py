@@ -18,20 +18,21 @@ os.dup2(2, 1)
 
 
 def main() -> None:
-    import torch
-    from msclap import CLAP
-
     model = json.loads(sys.stdin.readline())["model"]
     if model is None:
         from huggingface_hub import hf_hub_download
+        from msclap import CLAP
 
         model = hf_hub_download(CLAP.model_repo, CLAP.model_name["2023"])
     with open(model, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    answer(msclap=metadata.version("msclap"), torch=torch.__version__, sha256=sha256)
+    answer(**{name: metadata.version(name) for name in ("msclap", "torch")}, sha256=sha256)
     line = sys.stdin.readline()
     if not line:
         return
+    import torch
+    from msclap import CLAP
+
     asked = json.loads(line)
     clap = CLAP(model_fp=model, version="2023", use_cuda=asked["cuda"])
     texts = clap.get_text_embeddings(asked["prompts"])
