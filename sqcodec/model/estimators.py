@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
 DIVEQ_DEVIATION = 0.03
 """Of the noise on `diveq`'s direction, where codes are about one apart; small beside any error."""
 
@@ -60,19 +59,22 @@ def rotation_trick(z: Tensor, q: Tensor) -> Tensor:
         + 2 * (z * e).sum(-1, keepdim=True) * target
     )
     scale = q.detach().norm(dim=-1, keepdim=True) / length.clamp_min(torch.finfo(z.dtype).tiny)
-    return rotated * scale
+    out: Tensor = rotated * scale
+    return out
 
 
 def nsvq(z: Tensor, q: Tensor, normal: Tensor) -> Tensor:
     """``z`` plus noise of a random direction and of the error's length, which has the gradient."""
-    return z + (q - z).norm(dim=-1, keepdim=True) * F.normalize(normal, dim=-1)
+    length: Tensor = (q - z).norm(dim=-1, keepdim=True)
+    return z + length * F.normalize(normal, dim=-1)
 
 
 def diveq(z: Tensor, q: Tensor, normal: Tensor, deviation: float) -> Tensor:
     """As `nsvq`, the direction being the error's own, blurred by noise of this deviation."""
     error = q - z
     direction = F.normalize(error.detach() + deviation * normal, dim=-1)
-    return z + error.norm(dim=-1, keepdim=True) * direction
+    length: Tensor = error.norm(dim=-1, keepdim=True)
+    return z + length * direction
 
 
 def uniform_noise(z: Tensor, step: float | Tensor, uniform: Tensor) -> Tensor:
@@ -132,4 +134,5 @@ def normal_of(uniform: Tensor, angle: Tensor) -> Tensor:
 def annealed(span: tuple[float, float], progress: float) -> float:
     """Between the ends of ``span``, geometrically; ``progress`` runs from 0 to 1."""
     start, end = span
-    return start * (end / start) ** min(max(progress, 0.0), 1.0)
+    ratio = math.log(end / start)
+    return start * math.exp(ratio * min(max(progress, 0.0), 1.0))

@@ -43,7 +43,7 @@ def test_mste_has_the_gradient_of_scaling_the_quantized_values(
     q = _hard(z)
     gradient = Draws([5, 6], "diagnostics").normal(*z.shape[1:]).double()
     value = estimate(name, Draws([0, 1], "estimator"), (1.0, 1.0), 0.5)(z, q, None)  # type: ignore[arg-type]
-    value.backward(gradient)
+    torch.autograd.backward(value, gradient)
     assert z.grad is not None
     mean = z.detach().mean(dims, keepdim=True)
     along = ((z.detach() - mean) * z.grad).sum(dims)
@@ -59,7 +59,7 @@ def test_mste_of_equal_values_has_a_gradient() -> None:
     z = torch.full((1, 8, 2), 0.3, requires_grad=True)
     value = formulas.modified_straight_through(z, torch.zeros_like(z), (1,))
     assert torch.equal(value, torch.zeros_like(value))
-    value.sum().backward()
+    torch.autograd.backward(value.sum())
     assert z.grad is not None
     assert torch.isfinite(z.grad).all()
 
@@ -84,7 +84,7 @@ def test_rotation_keeps_angles_and_scales() -> None:
     """The gradient turns and scales with what turned and scaled the latent."""
     z, g = _latents(), Draws([5, 6], "diagnostics").normal(64, 4).double()
     q = _hard(z) + 0.5
-    formulas.rotation_trick(z, q).backward(g)
+    torch.autograd.backward(formulas.rotation_trick(z, q), g)
     assert z.grad is not None
     cosine = torch.nn.functional.cosine_similarity
     assert torch.allclose(cosine(z.grad, z.detach(), -1), cosine(g, q, -1), atol=1e-9)

@@ -88,7 +88,8 @@ class Trainer:
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Training loss of each seed ``[S]``."""
         coded = self.trained_pass(self.encoder(x))
-        return (self.decoder(coded.value) - y).square().mean((1, 2)) + coded.loss
+        error: Tensor = self.decoder(coded.value) - y
+        return error.square().mean((1, 2)) + coded.loss
 
     def trained_pass(self, z: Tensor) -> Quantized:
         """The quantizer with the estimator in it, on encoder outputs."""
@@ -155,7 +156,7 @@ def _quality(trainer: Trainer) -> dict[str, Tensor]:
     hard_out, soft_out, index = [], [], []
     relative = []
     trainer.progress = 1.0
-    for part in x.split(_FRAMES, dim=1):  # bounds the distances to all codes
+    for part in torch.split(x, _FRAMES, dim=1):  # bounds the distances to all codes
         z = trainer.encoder(part)
         hard, trained = trainer.hard_pass(z), trainer.trained_pass(z)
         hard_out.append(trainer.decoder(hard.value))

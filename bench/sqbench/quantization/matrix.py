@@ -14,7 +14,7 @@ from sqbench.quantization.estimators import ESTIMATORS
 from sqcodec.errors import InputError
 
 COMMITMENT = 0.25
-_STE_CL = {"estimator": "ste", "commitment": COMMITMENT}
+_STE_CL: dict[str, Any] = {"estimator": "ste", "commitment": COMMITMENT}
 _ALPHABETS = ((4, 2), (4, 4), (4, 6), (6, 4), (6, 6), (6, 8))
 """(bits of the source, bits of the code): below, at and above what the source needs."""
 
@@ -41,7 +41,7 @@ def default() -> list[Cell]:
 
     for source_bits, bits in _ALPHABETS:
         alphabet = {"source": "alphabet", "source_bits": source_bits, "bits": bits}
-        for how in (_STE_CL, *({"estimator": name} for name in ("mste", "diveq", "soft"))):
+        for how in (_STE_CL, *_each("mste", "diveq", "soft")):
             add("A", quantizer="vq", **alphabet, **how)
     for source_bits in (4, 6):
         add("A2", source="alphabet", source_bits=source_bits, quantizer="vq", bits=6,
@@ -54,12 +54,16 @@ def default() -> list[Cell]:
     for levels in (4, 8):
         add("B2", source="gaussian", quantizer="ifsq", levels=levels, estimator="ste")
     for bits in (4, 8):
-        for how in ({"estimator": "ste"}, _STE_CL, {"estimator": "mste"}, {"estimator": "diveq"}):
+        for how in (_STE_CL, *_each("ste", "mste", "diveq")):
             add("C", source="gaussian", quantizer="vq", bits=bits, **how)
     for levels in (2, 4):
         for name in ("ste", "uniform"):
             add("D", source="uniform", quantizer="fsq", levels=levels, estimator=name)
     return cells
+
+
+def _each(*names: str) -> list[dict[str, Any]]:
+    return [{"estimator": name} for name in names]
 
 
 def _extension() -> list[Cell]:
@@ -106,7 +110,7 @@ def _extension() -> list[Cell]:
     ]
     cells += [
         Cell(block="E5", quantizer="vq", steps=5000, **how, **six)
-        for how in (_STE_CL, *({"estimator": name} for name in ("ste", "mste", "diveq", "soft")))
+        for how in (_STE_CL, *_each("ste", "mste", "diveq", "soft"))
     ]
     return cells
 

@@ -1,14 +1,15 @@
-"""Plots of the bench: SNR over bits, growth of the latents, use of the codes. Every seed is shown."""
+"""Plots: SNR over bits, growth of the latents, use of the codes. Every seed is shown."""
 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
 import os
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqbench.quantization import bounds
 from sqbench.quantization.cell import LEVELS, Cell
@@ -272,4 +273,4 @@ def _marker(cell: Cell) -> str:
 
 
 def _spacing(rates: Sequence[float]) -> float:
-    return min((b - a for a, b in zip(rates, rates[1:], strict=False)), default=1.0)
+    return min((b - a for a, b in itertools.pairwise(rates)), default=1.0)
