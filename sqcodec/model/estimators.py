@@ -65,16 +65,16 @@ def rotation_trick(z: Tensor, q: Tensor) -> Tensor:
 
 def nsvq(z: Tensor, q: Tensor, normal: Tensor) -> Tensor:
     """``z`` plus noise of a random direction and of the error's length, which has the gradient."""
-    out: Tensor = z + (q - z).norm(dim=-1, keepdim=True) * F.normalize(normal, dim=-1)
-    return out
+    length: Tensor = (q - z).norm(dim=-1, keepdim=True)
+    return z + length * F.normalize(normal, dim=-1)
 
 
 def diveq(z: Tensor, q: Tensor, normal: Tensor, deviation: float) -> Tensor:
     """As `nsvq`, the direction being the error's own, blurred by noise of this deviation."""
     error = q - z
     direction = F.normalize(error.detach() + deviation * normal, dim=-1)
-    out: Tensor = z + error.norm(dim=-1, keepdim=True) * direction
-    return out
+    length: Tensor = error.norm(dim=-1, keepdim=True)
+    return z + length * direction
 
 
 def uniform_noise(z: Tensor, step: float | Tensor, uniform: Tensor) -> Tensor:
@@ -134,4 +134,5 @@ def normal_of(uniform: Tensor, angle: Tensor) -> Tensor:
 def annealed(span: tuple[float, float], progress: float) -> float:
     """Between the ends of ``span``, geometrically; ``progress`` runs from 0 to 1."""
     start, end = span
-    return float(start * (end / start) ** min(max(progress, 0.0), 1.0))
+    ratio = math.log(end / start)
+    return start * math.exp(ratio * min(max(progress, 0.0), 1.0))

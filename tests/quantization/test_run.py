@@ -1,4 +1,4 @@
-"""Runs: results kept, resumed, tabled, drawn, checked; outcomes of what goes wrong."""
+"""Runs: results kept, resumed, tabled, drawn, checked; and what goes wrong."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sqbench.quantization import checks, matrix, plots, record, tables
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.experiment import Trial
 from sqbench.quantization.run import run
+from sqbench.quantization.verdict import NOT_RUN
 from sqbench.results import aggregate, store
 
 CELLS = [
@@ -227,7 +228,7 @@ def test_behaviour_of_the_extended_matrix(tmp_path: Path) -> None:
     outcome = run(cells, range(3), tmp_path, Notes(), workers=2)
     assert not outcome.failed
     verdicts = checks.check(cells, outcome.trials)
-    assert not [v for v in verdicts if v.passed is False or v.measured == checks.NOT_RUN]
+    assert not [v for v in verdicts if v.passed is False or v.measured == NOT_RUN]
 
 
 def _trial(seed: int, snr_db: float | None, **more: float) -> Trial:

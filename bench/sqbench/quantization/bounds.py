@@ -77,16 +77,16 @@ def best_uniform(count: int) -> tuple[ScalarQuantizer, float]:
     """The best quantizer of ``count`` equally spaced levels for a normal source, and its step."""
     grid = np.arange(count, dtype=np.float64) - (count - 1) / 2
 
-    def best(step: float) -> ScalarQuantizer:
-        levels: NDArray[np.float64] = np.multiply(grid, step)
+    def quantizer(step: float) -> ScalarQuantizer:
+        levels = np.asarray(step * grid, dtype=np.float64)
         return _scalar(levels, _midpoints(levels))
 
     def error(step: float) -> float:
-        return best(step).mse
+        return quantizer(step).mse
 
     found = minimize_scalar(error, bracket=(0.01, 4 / count), method="golden", tol=1e-8)
     step = float(found.x)
-    return best(step), step
+    return quantizer(step), step
 
 
 def _midpoints(levels: NDArray[np.float64]) -> NDArray[np.float64]:

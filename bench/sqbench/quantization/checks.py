@@ -6,37 +6,27 @@ after measuring them with this code on seven seeds; `docs/quantization.md` has t
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.experiment import Trial
 from sqbench.quantization.tables import Trials, median, values
+from sqbench.quantization.verdict import (
+    NOT_RUN,
+    Found,
+    Verdict,
+    absent,
+    bounded,
+    difference,
+    highest,
+    judged,
+    lowest,
+    short,
+    span,
+    within,
+)
 
 _SLACK_BITS = 0.02
-NOT_RUN = "not run"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """One comparison.
-
-    Attributes:
-        name: of the check it belongs to (``B1``).
-        what: is compared, on which cell.
-        measured: value, or values, as text.
-        wanted: the threshold as text.
-        passed: ``None`` where there is nothing to judge: results are missing, or the number is
-            only reported.
-    """
-
-    name: str
-    what: str
-    measured: str
-    wanted: str
-    passed: bool | None
 
 
 class _Results:
@@ -45,7 +35,7 @@ class _Results:
     def __init__(self, cells: Sequence[Cell], trials: Trials) -> None:
         self.cells, self.trials = cells, trials
 
-    def find(self, **content: object) -> tuple[Cell, Sequence[Trial]] | None:
+    def find(self, **content: object) -> Found:
         """The one cell with these fields, with trials; others as they are by default."""
         plain = {"commitment": 0.0, "sharpness": None, "steps": Cell.steps} | content
         for cell in self.cells:
@@ -67,11 +57,16 @@ def check(cells: Sequence[Cell], trials: Trials) -> list[Verdict]:
     return [verdict for group in _CHECKS for verdict in group(results)]
 
 
-def _at(bits: int, source_bits: int) -> dict[str, Any]:
+def _at(bits: int, source_bits: int) -> dict[str, object]:
     return {"source": "alphabet", "source_bits": source_bits, "quantizer": "vq", "bits": bits}
 
 
-_GAUSSIAN_VQ: list[dict[str, Any]] = [
+_Content = dict[str, object]
+_COMMITTED: _Content = {"estimator": "ste", "commitment": 0.25}
+_MSTE: _Content = {"estimator": "mste"}
+_DIVEQ: _Content = {"estimator": "diveq"}
+_SOFT: _Content = {"estimator": "soft"}
+_GAUSSIAN_VQ: list[_Content] = [
     {"source": "gaussian", "quantizer": "vq", "bits": bits} for bits in (4, 8)
 ]
 _NOISY = [_at(6, 6), *_GAUSSIAN_VQ]
@@ -82,55 +77,51 @@ _LOOSE = [_at(6, 4), *_NOISY]
 def _divergence(r: _Results) -> Iterator[Verdict]:
     for cell in _NOISY:
         found = r.find(estimator="ste", **cell)
-        yield _lowest("B1", "growth of STE without commitment", found, "growth", 8.0)
+        yield lowest("B1", "growth of STE without commitment", found, "growth", 8.0)
     spare = r.find(estimator="ste", **_at(6, 4))
     if spare is not None:  # codes start on every point, so there is no noise to outgrow
-        text = _range(values(spare[1], "growth"))
+        text = span(values(spare[1], "growth"))
         yield Verdict(name="B1", what=f"growth of STE without commitment ({spare[0].label})",
                       measured=text, wanted="reported", passed=None)  # fmt: skip
 
 
-_HELD: list[dict[str, Any]] = [{"estimator": "mste"}, {"estimator": "ste", "commitment": 0.25}]
-
-
 def _stability(r: _Results) -> Iterator[Verdict]:
     for cell in _LOOSE:
-        for how in _HELD:
+        for label, how in (("mSTE", _MSTE), ("STE with commitment", _COMMITTED)):
             found = r.find(**how, **cell)
-            label = "mSTE" if how["estimator"] == "mste" else "STE with commitment"
-            yield _within("B2", f"growth of {label}", found, "growth", 0.3, 4.5)
+            yield within("B2", f"growth of {label}", found, "growth", 0.3, 4.5)
 
 
 def _gain(r: _Results) -> Iterator[Verdict]:
     for cell in _LOOSE:
         found, other = r.find(estimator="mste", **cell), r.find(estimator="ste", **cell)
-        yield _difference("B3", "SNR of mSTE over STE", found, other, "snr_db", 1.5)
+        yield difference("B3", "SNR of mSTE over STE", found, other, "snr_db", 1.5)
 
 
 def _averages(r: _Results) -> Iterator[Verdict]:
-    cell = {**_at(6, 6), "quantizer": "vq-ema"}
+    cell: _Content = {**_at(6, 6), "quantizer": "vq-ema"}
     ste, mste = r.find(estimator="ste", **cell), r.find(estimator="mste", **cell)
     what = "median growth of STE over mSTE, averaged codebook"
     if ste is None or mste is None:
-        yield _absent("B4", what)
+        yield absent("B4", what)
         return
     a, b = median(ste[1], "growth"), median(mste[1], "growth")
     ratio = a / b if a is not None and b else None
-    yield _verdict("B4", what, ratio, ">= 1.5", ratio is not None and ratio >= 1.5)
+    yield judged("B4", what, ratio, ">= 1.5", ratio is not None and ratio >= 1.5)
 
 
 def _ranking(r: _Results) -> Iterator[Verdict]:
     for name, how in (
-        ("STE with commitment", {"estimator": "ste", "commitment": 0.25}),
-        ("mSTE", {"estimator": "mste"}),
-        ("DiVeQ", {"estimator": "diveq"}),
-        ("soft", {"estimator": "soft"}),
+        ("STE with commitment", _COMMITTED),
+        ("mSTE", _MSTE),
+        ("DiVeQ", _DIVEQ),
+        ("soft", _SOFT),
     ):
         found = r.find(**how, **_at(6, 6))
         if found is None:
-            yield _absent("B5", name)
+            yield absent("B5", name)
         else:
-            text = _range(values(found[1], "snr_db"))
+            text = span(values(found[1], "snr_db"))
             yield Verdict(name="B5", what=f"SNR of {name}, {found[0].source_name}, 6 bits",
                           measured=text, wanted="reported", passed=None)  # fmt: skip
 
@@ -142,168 +133,73 @@ def _accounting(r: _Results) -> Iterator[Verdict]:
         for entropy in values(found, "entropy_bits"):
             if where == "no cells" or entropy - most > worst:
                 worst, where = entropy - most, cell.label
-    yield _verdict("B6", f"index entropy over what is possible ({where})", worst,
+    yield judged("B6", f"index entropy over what is possible ({where})", worst,
                    f"<= {_SLACK_BITS}", worst <= _SLACK_BITS)  # fmt: skip
     found4 = r.find(estimator="ste", commitment=0.25, **_at(6, 4))
-    yield _lowest("B6", "entropy, room to spare", found4, "entropy_bits", 3.9)
-    yield _lowest("B6", "SNR, room to spare", found4, "snr_db", 25.0)
+    yield lowest("B6", "entropy, room to spare", found4, "entropy_bits", 3.9)
+    yield lowest("B6", "SNR, room to spare", found4, "snr_db", 25.0)
 
 
 def _knee(r: _Results) -> Iterator[Verdict]:
     for low, high, least in ((2, 4, 5.0), (4, 6, 5.0)):
         found = r.find(estimator="ste", commitment=0.25, **_at(high, 4))
         other = r.find(estimator="ste", commitment=0.25, **_at(low, 4))
-        yield _difference("B7", f"SNR from {low} to {high} bits", found, other, "snr_db", least)
+        yield difference("B7", f"SNR from {low} to {high} bits", found, other, "snr_db", least)
 
 
 def _alphabet_bound(r: _Results) -> Iterator[Verdict]:
     def below(cell: Cell) -> bool:
         return cell.source == "alphabet" and cell.rate_bits < cell.source_bits
 
-    yield _bounded("B8", "SNR over k-means of the points", r.every(below), 0.3)
+    yield bounded("B8", "SNR over k-means of the points", r.every(below), 0.3)
 
 
 def _gaussian_bound(r: _Results) -> Iterator[Verdict]:
     found = r.every(lambda cell: cell.source == "gaussian")
-    yield _bounded("B9", "SNR over Shannon's bound, normal source", found, 0.1)
+    yield bounded("B9", "SNR over Shannon's bound, normal source", found, 0.1)
     for cell, most in zip(_GAUSSIAN_VQ, (1.0, 2.0), strict=True):
-        for how in ({"estimator": "ste", "commitment": 0.25}, {"estimator": "mste"},
-                    {"estimator": "diveq"}):  # fmt: skip
-            yield _short("B9", "SNR below k-means of samples", r.find(**how, **cell), most)
+        for how in (_COMMITTED, _MSTE, _DIVEQ):
+            yield short("B9", "SNR below k-means of samples", r.find(**how, **cell), most)
 
 
 def _fsq(r: _Results) -> Iterator[Verdict]:
-    fsq = {"source": "gaussian", "quantizer": "fsq"}
+    fsq: _Content = {"source": "gaussian", "quantizer": "fsq"}
     for levels, most in ((4, 0.8), (8, 1.6)):
         found = r.find(estimator="ste", levels=levels, **fsq)
-        yield _short("B10", "SNR of STE below Lloyd-Max", found, most)
+        yield short("B10", "SNR of STE below Lloyd-Max", found, most)
     noise = r.find(estimator="uniform", levels=2, **fsq)
-    yield _short("B10", "SNR of uniform noise below Lloyd-Max", noise, 0.4)
+    yield short("B10", "SNR of uniform noise below Lloyd-Max", noise, 0.4)
     ste = r.find(estimator="ste", levels=2, **fsq)
-    yield _difference("B10", "SNR of uniform noise over STE", noise, ste, "snr_db", 0.4)
+    yield difference("B10", "SNR of uniform noise over STE", noise, ste, "snr_db", 0.4)
 
 
 def _fsq_uniform(r: _Results) -> Iterator[Verdict]:
-    fsq = {"source": "uniform", "quantizer": "fsq"}
+    fsq: _Content = {"source": "uniform", "quantizer": "fsq"}
     ste = r.find(estimator="ste", levels=4, **fsq)
-    yield _short("B11", "SNR of STE below a uniform quantizer's", ste, 1.1)
+    yield short("B11", "SNR of STE below a uniform quantizer's", ste, 1.1)
     noise = r.find(estimator="uniform", levels=2, **fsq)
-    yield _short("B11", "SNR of uniform noise below a uniform quantizer's", noise, 0.5)
+    yield short("B11", "SNR of uniform noise below a uniform quantizer's", noise, 0.5)
 
 
 def _escape(r: _Results) -> Iterator[Verdict]:
-    fsq = {"source": "gaussian", "quantizer": "fsq"}
+    fsq: _Content = {"source": "gaussian", "quantizer": "fsq"}
     found = r.find(estimator="soft", levels=2, **fsq)
-    yield _highest("B12", "latent deviation of annealing", found, f"latent_std@{Cell.steps}", 0.2)
-    yield _highest("B12", "SNR of annealing that the encoder evades", found, "snr_db", 1.0)
+    yield highest("B12", "latent deviation of annealing", found, f"latent_std@{Cell.steps}", 0.2)
+    yield highest("B12", "SNR of annealing that the encoder evades", found, "snr_db", 1.0)
     vq = r.find(estimator="soft", **_at(6, 6))
-    yield _lowest("B12", "SNR of annealing in units of the variance", vq, "snr_db", 9.0)
+    yield lowest("B12", "SNR of annealing in units of the variance", vq, "snr_db", 9.0)
 
 
 def _emulation(r: _Results) -> Iterator[Verdict]:
     found, other = r.find(estimator="gaussian", **_at(6, 6)), r.find(estimator="mste", **_at(6, 6))
-    yield _lowest("B13", "growth of normal emulation", found, "growth", 5.0)
-    yield _difference("B13", "SNR of mSTE over normal emulation", other, found, "snr_db", 1.5)
+    yield lowest("B13", "growth of normal emulation", found, "growth", 5.0)
+    yield difference("B13", "SNR of mSTE over normal emulation", other, found, "snr_db", 1.5)
 
 
 _CHECKS: tuple[Callable[[_Results], Iterator[Verdict]], ...] = (
     _divergence, _stability, _gain, _averages, _ranking, _accounting, _knee, _alphabet_bound,
     _gaussian_bound, _fsq, _fsq_uniform, _escape, _emulation,
 )  # fmt: skip
-
-_Found = tuple[Cell, Sequence[Trial]] | None
-
-
-def _each(
-    name: str, what: str, found: _Found, metric: str, wanted: str, fits: Callable[[float], bool]
-) -> Verdict:
-    if found is None:
-        return _absent(name, what)
-    cell, trials = found
-    numbers = values(trials, metric)
-    return Verdict(
-        name=name,
-        what=f"{what} ({cell.label})",
-        measured=_range(numbers),
-        wanted=wanted,
-        passed=len(numbers) == len(trials) and all(map(fits, numbers)),
-    )
-
-
-def _lowest(name: str, what: str, found: _Found, metric: str, least: float) -> Verdict:
-    return _each(name, what, found, metric, f">= {least:g}", lambda v: v >= least)
-
-
-def _highest(name: str, what: str, found: _Found, metric: str, most: float) -> Verdict:
-    return _each(name, what, found, metric, f"<= {most:g}", lambda v: v <= most)
-
-
-def _within(name: str, what: str, found: _Found, metric: str, least: float, most: float) -> Verdict:
-    return _each(name, what, found, metric, f"{least:g} to {most:g}", lambda v: least <= v <= most)
-
-
-def _short(name: str, what: str, found: _Found, most: float) -> Verdict:
-    """How far each seed's SNR is below the reference."""
-    if found is None:
-        return _absent(name, what)
-    cell, trials = found
-    gaps = _gaps(trials, "reference_db")
-    return Verdict(
-        name=name,
-        what=f"{what} ({cell.label})",
-        measured=_range(gaps),
-        wanted=f"<= {most:g}",
-        passed=len(gaps) == len(trials) and max(gaps) <= most,
-    )
-
-
-def _bounded(
-    name: str, what: str, every: Iterator[tuple[Cell, Sequence[Trial]]], most: float
-) -> Verdict:
-    """Whether any seed of any cell is above its bound."""
-    excess = [(-gap, cell.label) for cell, found in every for gap in _gaps(found, "bound_db")]
-    if not excess:
-        return _absent(name, what)
-    worst, where = max(excess)
-    return _verdict(name, f"{what} ({where})", worst, f"<= {most:g}", worst <= most)
-
-
-def _gaps(trials: Sequence[Trial], line: str) -> list[float]:
-    return [
-        bound - snr
-        for t in trials
-        if (bound := t.values.get(line)) is not None and (snr := t.values.get("snr_db")) is not None
-    ]
-
-
-def _difference(
-    name: str, what: str, found: _Found, other: _Found, metric: str, least: float
-) -> Verdict:
-    """Difference of medians."""
-    if found is None or other is None:
-        return _absent(name, what)
-    a, b = values(found[1], metric), values(other[1], metric)
-    if not a or not b:
-        return Verdict(name=name, what=f"{what} ({found[0].label})", measured="not finite",
-                       wanted=f">= {least:g}", passed=bool(a))  # fmt: skip
-    value = statistics.median(a) - statistics.median(b)
-    return _verdict(name, f"{what} ({found[0].label})", value, f">= {least:g}", value >= least)
-
-
-def _verdict(name: str, what: str, value: float | None, wanted: str, passed: bool) -> Verdict:
-    measured = "not finite" if value is None else f"{value:.3g}"
-    return Verdict(name=name, what=what, measured=measured, wanted=wanted, passed=passed)
-
-
-def _absent(name: str, what: str) -> Verdict:
-    return Verdict(name=name, what=what, measured=NOT_RUN, wanted="", passed=None)
-
-
-def _range(numbers: Sequence[float]) -> str:
-    if not numbers:
-        return "not finite"
-    low, high = min(numbers), max(numbers)
-    return f"{low:.3g}" if len(numbers) == 1 else f"{low:.3g} to {high:.3g}"
 
 
 def render(verdicts: Sequence[Verdict]) -> str:

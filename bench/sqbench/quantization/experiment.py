@@ -88,8 +88,8 @@ class Trainer:
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Training loss of each seed ``[S]``."""
         coded = self.trained_pass(self.encoder(x))
-        loss: Tensor = (self.decoder(coded.value) - y).square().mean((1, 2)) + coded.loss
-        return loss
+        error: Tensor = self.decoder(coded.value) - y
+        return error.square().mean((1, 2)) + coded.loss
 
     def trained_pass(self, z: Tensor) -> Quantized:
         """The quantizer with the estimator in it, on encoder outputs."""

@@ -32,10 +32,6 @@ def load(name: str) -> list[Cell]:
     return _read(Path(name))
 
 
-def _by(*estimators: str) -> list[dict[str, Any]]:
-    return [{"estimator": name} for name in estimators]
-
-
 def default() -> list[Cell]:
     """54 cells in the blocks A, A2, A3, B, B2, C and D."""
     cells: list[Cell] = []
@@ -45,7 +41,7 @@ def default() -> list[Cell]:
 
     for source_bits, bits in _ALPHABETS:
         alphabet = {"source": "alphabet", "source_bits": source_bits, "bits": bits}
-        for how in (_STE_CL, *_by("mste", "diveq", "soft")):
+        for how in (_STE_CL, *_each("mste", "diveq", "soft")):
             add("A", quantizer="vq", **alphabet, **how)
     for source_bits in (4, 6):
         add("A2", source="alphabet", source_bits=source_bits, quantizer="vq", bits=6,
@@ -58,12 +54,16 @@ def default() -> list[Cell]:
     for levels in (4, 8):
         add("B2", source="gaussian", quantizer="ifsq", levels=levels, estimator="ste")
     for bits in (4, 8):
-        for how in ({"estimator": "ste"}, _STE_CL, {"estimator": "mste"}, {"estimator": "diveq"}):
+        for how in (_STE_CL, *_each("ste", "mste", "diveq")):
             add("C", source="gaussian", quantizer="vq", bits=bits, **how)
     for levels in (2, 4):
         for name in ("ste", "uniform"):
             add("D", source="uniform", quantizer="fsq", levels=levels, estimator=name)
     return cells
+
+
+def _each(*names: str) -> list[dict[str, Any]]:
+    return [{"estimator": name} for name in names]
 
 
 def _extension() -> list[Cell]:
@@ -110,7 +110,7 @@ def _extension() -> list[Cell]:
     ]
     cells += [
         Cell(block="E5", quantizer="vq", steps=5000, **how, **six)
-        for how in (_STE_CL, *_by("ste", "mste", "diveq", "soft"))
+        for how in (_STE_CL, *_each("ste", "mste", "diveq", "soft"))
     ]
     return cells
 

@@ -1,4 +1,4 @@
-"""Plots of the bench: SNR over bits, growth of the latents, use of codes. Every seed is shown."""
+"""Plots: SNR over bits, growth of the latents, use of the codes. Every seed is shown."""
 
 from __future__ import annotations
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Any, Literal
 
 from sqbench.quantization.cell import VERSION, Cell
 from sqbench.quantization.experiment import Trial
 from sqbench.results.record import SCHEMA, Record, Status, digest
 from sqbench.results.store import DONE, Store
 
-KIND: Final = "quantize"
+KIND: Literal["quantize"] = "quantize"
 PROTOCOL = "quantize"
 MAIN = "snr_db"
 """A seed with a record of this metric is done."""

@@ -69,7 +69,7 @@ class ScalarQuantizer(Quantizer):
         return Quantized(value=value, index=index, z=z, q=q, loss=zero_loss(z))
 
     def code(self, digits: Tensor) -> Tensor:
-        """Level indices ``[..., width]`` to codes ``[...]``, first channel least significant."""
+        """Level indices ``[..., width]`` to codes ``[...]``; the first is least significant."""
         return (digits * self.levels ** torch.arange(self.width)).sum(-1)
 
     def values(self, codes: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Quantizers of whole vectors: VQ with a trained, averaged or moved codebook, and cascades."""
+"""Quantizers of vectors: a trained, averaged or transformed codebook, and cascades of them."""
 
 from __future__ import annotations
 
