@@ -5,7 +5,9 @@
   a step each to warm up: medians, and the median and range of the ratios of neighbouring steps.
 * Ours again under bfloat16 autocast, where quantizer and losses stay in float32.
 * Of the first step, on the same weights: relative difference of loss and of gradient (Euclidean
-  norm over all parameters) from the published network's.
+  norm over all parameters) from the published network's, and how many codes differ: one that
+  rounding pushed over a boundary moves all that is decoded around it.
+* CPU seconds beside those of the clock: on a machine that does other work they are the steadier.
 * Peak memory of each, alone in a process that takes two steps.
 
 Both quantizers round with a straight-through gradient: published training draws noise there.
@@ -55,10 +57,12 @@ class Side:
 
     Attributes:
         step: takes an optimiser step on ``[B, T]`` and returns the loss.
+        codes: of ``[B, T]``.
         named: parameters under the published names.
     """
 
     step: Callable[[Tensor], float]
+    codes: Callable[[Tensor], Tensor]
     named: dict[str, nn.Parameter]
 
 
@@ -85,6 +89,7 @@ def ours(config: SQCodecConfig, recipe: Recipe, folder: Path, device: torch.devi
     )  # fmt: skip
     return Side(
         step=lambda audio: stepper.step(0, [audio]).values["loss"],
+        codes=lambda audio: learner.wrapped(audio)[1].flatten(),
         named=dict(learner.module.named_parameters()),
     )
 
@@ -115,7 +120,11 @@ def plain(config: SQCodecConfig, recipe: Recipe, folder: Path, device: torch.dev
         optimizer.step()
         return float(loss.detach())
 
-    return Side(step=step, named=named)
+    return Side(
+        step=step,
+        codes=lambda audio: network(audio)["embedded_indices"].long().flatten(),
+        named=named,
+    )
 
 
 def make(who: str, arguments: argparse.Namespace, folder: Path) -> Side:
@@ -146,30 +155,47 @@ def deviation(side: Side, loss: float, against: Side, expected: float) -> tuple[
     return abs(loss - expected) / abs(expected), float((difference / total).sqrt())
 
 
-def timed(side: Side, audio: Tensor) -> tuple[float, float]:
-    """Seconds and loss of a step."""
-    start = time.perf_counter()
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A step: seconds by the clock, seconds of all CPUs together, loss."""
+
+    clock: float
+    cpu: float
+    loss: float
+
+
+def timed(side: Side, audio: Tensor) -> Step:
+    """Take a step."""
+    start, cpu = time.perf_counter(), time.process_time()
     loss = side.step(audio)
     if audio.is_cuda:
         torch.cuda.synchronize()
-    return time.perf_counter() - start, loss
+    return Step(clock=time.perf_counter() - start, cpu=time.process_time() - cpu, loss=loss)
 
 
 def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Times of all, taking turns, and deviations of the first step."""
     audio = batch(arguments)
     sides = {who: make(who, arguments, folder) for who in SIDES}
-    losses = {who: timed(side, audio)[1] for who, side in sides.items()}
+    with torch.no_grad():
+        codes = {who: side.codes(audio) for who, side in sides.items()}
+    losses = {who: timed(side, audio).loss for who, side in sides.items()}
     reference = sides["sq_codec"]
     deviations = {
         who: deviation(side, losses[who], reference, losses["sq_codec"])
         for who, side in sides.items()
     }
-    times: dict[str, list[float]] = {who: [] for who in SIDES}
+    times: dict[str, list[Step]] = {who: [] for who in SIDES}
     for _ in range(arguments.steps):
         for who, side in sides.items():
-            times[who].append(timed(side, audio)[0])
-    return {"times": times, "deviations": deviations}
+            times[who].append(timed(side, audio))
+    differing = {who: int((found != codes["sq_codec"]).sum()) for who, found in codes.items()}
+    return {
+        "times": times,
+        "deviations": deviations,
+        "differing": differing,
+        "codes": codes["ours"].numel(),
+    }
 
 
 def child(arguments: argparse.Namespace) -> None:
@@ -195,6 +221,12 @@ def peak(arguments: argparse.Namespace, who: str, folder: Path) -> dict[str, flo
     return found
 
 
+def ratio(base: list[Step], steps: list[Step], key: str) -> str:
+    """Median and range of how many times as long neighbouring steps of the published take."""
+    ratios = [getattr(a, key) / getattr(b, key) for a, b in zip(base, steps, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
 def report(arguments: argparse.Namespace, folder: Path) -> None:
     config = load_config(arguments.config)
     save_random_weights(config.name, folder, clip(4.0, config.sample_rate))
@@ -207,21 +239,25 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
         f"A training step of {config.name} on {arguments.batch} x {length / config.sample_rate:.2f}"
         f" s of audio, median of {arguments.steps}:\n"
     )
-    print("| | step (s) | audio-s per s | ratio | peak memory (MiB) | loss | gradient |")
-    print("|---|---|---|---|---|---|---|")
-    for who, times in found["times"].items():
-        ratios = [a / b for a, b in zip(base, times, strict=True)]
-        spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    print(
+        "| | step (s) | audio-s per s | ratio | step (CPU s) | ratio | peak memory (MiB) "
+        f"| loss | gradient | codes of {found['codes']} |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for who, steps in found["times"].items():
         loss, gradient = found["deviations"][who]
-        print(
-            f"| {who} | {statistics.median(times):.3f} | {audio_s / statistics.median(times):.2f} "
-            f"| {'1' if times is base else spread} | {memory[who]['peak']:.0f} "
-            + ("| | |" if times is base else f"| {loss:.1e} | {gradient:.1e} |")
-        )
+        clock, cpu = (statistics.median(getattr(s, key) for s in steps) for key in ("clock", "cpu"))
+        cells = [
+            f"{clock:.3f}", f"{audio_s / clock:.2f}", ratio(base, steps, "clock"), f"{cpu:.3f}",
+            ratio(base, steps, "cpu"), f"{memory[who]['peak']:.0f}", f"{loss:.1e}",
+            f"{gradient:.1e}", str(found["differing"][who]),
+        ]  # fmt: skip
+        print(f"| {who} | {' | '.join(cells)} |")
     kind = "allocated on the GPU" if arguments.device != "cpu" else "resident"
     print(
         f"\nRatio: of neighbouring steps. Memory: {kind}, alone, two steps. Loss, gradient: "
-        "relative difference from the published network's on the same weights."
+        "relative difference from the published network's on the same weights; codes: how many "
+        "differ."
     )
     where = (
         torch.cuda.get_device_name()

@@ -25,7 +25,7 @@ from sqcodec.train.recipe import load_recipe
 _FIELD = "receptive_field_s"
 
 COLUMNS: tuple[Column, ...] = (
-    Column(key=_FIELD, title="Receptive field", digits=3),
+    Column(key=_FIELD, title="Receptive field (s)", digits=3),
     Column(key="sdr", title="SDR", unit="dB", digits=3, direction="higher", scores=True),
     Column(key="pesq", title="PESQ", digits=3, direction="higher", scores=True),
     Column(key="wer", title="WER", unit="%", digits=2, direction="lower", scores=True),
