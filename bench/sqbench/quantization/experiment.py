@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sqbench.quantization import bounds, measures
+from sqbench.quantization import bounds, gradients, measures
 from sqbench.quantization.cell import LEVELS, Cell
 from sqbench.quantization.draws import Draws
 from sqbench.quantization.estimators import ESTIMATORS, estimate
@@ -29,8 +29,11 @@ _PROBE_FRAMES = 512
 _FRAMES = 1 << 14
 _FRAMES_PER_CODE = 32
 _GRADIENTS = 16
+_EARLY = 50
+"""Step of the early look at gradients."""
 
 UNBOUNDED = "unbounded: there is a code for every point"
+NOISE = "halves of the smoothed gradient do not agree"
 NO_REFERENCE = "no reference quantizer of this kind and rate"
 
 
@@ -118,7 +121,10 @@ def train(cell: Cell, seeds: Sequence[int]) -> list[Trial]:
     deviations: dict[int, Tensor] = {}
     lost: dict[int, int] = {}
     before = after = torch.zeros(len(seeds), _PROBE_FRAMES, dtype=torch.int64)
+    early: dict[str, Tensor] = {}
     for number in range(cell.steps):
+        if number == _EARLY:
+            early = {f"{name}_early": value for name, value in _cosines(trainer).items()}
         if number % PROBE_EVERY == 0:
             before, (after, deviations[number]) = after, _probe(trainer, probe)
         loss = trainer.step(number)
@@ -133,6 +139,7 @@ def train(cell: Cell, seeds: Sequence[int]) -> list[Trial]:
     columns["churn"] = measures.churn(before, after)
     columns |= _quality(trainer)
     columns["gradient_variance"] = _gradient_variance(trainer)
+    columns |= early | {f"{name}_end": value for name, value in _cosines(trainer).items()}
     limits = [_limits(cell, trainer, row) for row in range(len(seeds))]
     seconds = (time.process_time() - started) / len(seeds)
     return [
@@ -185,6 +192,22 @@ def _gradient_variance(trainer: Trainer) -> Tensor:
     return measures.gradient_variance(found)
 
 
+def _cosines(trainer: Trainer) -> dict[str, Tensor]:
+    """`gradients.cosines`, with noise of its own: looking must not change the training."""
+    noise, trainer.noise = trainer.noise, Draws(trainer.seeds, "diagnostics")
+    try:
+        return gradients.cosines(
+            trainer.source,
+            trainer.encoder,
+            trainer.decoder,
+            trainer.trained_pass,
+            lambda z: trainer.hard_pass(z, dithered=False),
+            trainer.seeds,
+        )
+    finally:
+        trainer.noise = noise
+
+
 def _limits(cell: Cell, trainer: Trainer, row: int) -> dict[str, float]:
     """``bound_db``, which nothing exceeds, and ``reference_db``, of a known good quantizer."""
     rate = cell.rate_bits / cell.features
@@ -226,6 +249,8 @@ def _trial(
             continue
         if lost is not None:
             reasons[name] = f"training left the finite numbers by step {lost}"
+        elif name.startswith("gradient_cosine"):
+            reasons[name] = NOISE
         elif name in ("bound_db", "reference_db", "gap_db"):
             reasons[name] = NO_REFERENCE if math.isnan(value) else UNBOUNDED
         else:

@@ -85,7 +85,8 @@ def smoothed_gradient(
     the gradient of the loss blurred by normal noise.
 
     Args:
-        loss: hard loss of each frame, ``[S, n, D]`` to ``[S, n]``.
+        loss: hard loss of each frame, ``[S, m * n, D]`` (``m`` times the frames of ``z``) to
+            ``[S, m * n]``.
         scale: standard deviation of the noise ``[S]``.
         pairs: of noise, plus and minus; half for each estimate.
 
@@ -93,13 +94,12 @@ def smoothed_gradient(
         Two gradients ``[S, n, D]``.
     """
     frames, width = z.shape[1:]
+    scale = scale[:, None, None].to(z)
     halves = []
     for _ in range(2):
-        total = torch.zeros_like(z)
-        for _ in range(pairs // 2):
-            noise = draws.normal(frames, width)
-            shift = scale[:, None, None].to(z) * noise
-            slope = (loss(z + shift) - loss(z - shift)) / (2 * scale[:, None].to(z))
-            total += slope[..., None] * noise
-        halves.append(total / (pairs // 2))
+        noise = draws.normal(pairs // 2 * frames, width)
+        centre = z.repeat(1, pairs // 2, 1)
+        slope = loss(centre + scale * noise) - loss(centre - scale * noise)
+        product = slope[..., None] / (2 * scale) * noise
+        halves.append(product.reshape(len(z), -1, frames, width).mean(1))
     return halves[0], halves[1]
