@@ -65,13 +65,12 @@ def test_a_seed_that_leaves_the_finite_numbers_costs_only_itself(
         return step(self, number)
 
     cell = Cell(estimator="ste", **VQ)  # type: ignore[arg-type]
-    untouched = experiment.train(cell, [0, 1, 2])
+    untouched = experiment.train(cell, [0, 1])
     monkeypatch.setattr(experiment.Trainer, "step", poisoned)
-    trials = experiment.train(cell, [0, 1, 2])
+    trials = experiment.train(cell, [0, 1])
     assert trials[1].values["snr_db"] is None
     assert trials[1].reasons["snr_db"] == "training left the finite numbers by step 100"
     assert trials[0].values == untouched[0].values
-    assert trials[2].values == untouched[2].values
 
 
 def test_usage_of_known_codes() -> None:

@@ -6,8 +6,9 @@ import csv
 import importlib.util
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,31 @@ class Notes:
         self.reasons.append(reason)
 
 
+class Inline:
+    """In place of the pool: the same in this process, without the seconds that workers start in."""
+
+    def __init__(self, workers: int, **_: float) -> None:
+        self.workers = workers
+
+    def __enter__(self) -> Inline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def map(
+        self, function: Callable[[Any], Any], items: Iterable[Any]
+    ) -> Iterator[tuple[int, Any]]:
+        for index, item in enumerate(items):
+            yield index, function(item)
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sqbench.quantization.run.ProcessPool", Inline)
+
+
+@pytest.mark.usefixtures("inline")
 def test_what_is_there_is_not_trained_again(tmp_path: Path) -> None:
     notes = Notes()
     first = run(CELLS[:1], [0, 1], tmp_path, notes)
@@ -74,15 +100,15 @@ def test_what_is_there_is_not_trained_again(tmp_path: Path) -> None:
 def test_a_cell_whose_worker_fails_is_reported_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sqbench.quantization.run as module
-
     notes = Notes()
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_train", _broken)
+        patch.setattr("sqbench.quantization.run._train", _broken)
         outcome = run(CELLS[:1], [0], tmp_path, notes)
     assert "TypeError" in outcome.failed[CELLS[0].label]
     assert notes.reasons
-    assert run(CELLS[:1], [0], tmp_path, notes).computed == 1
+    again = run(CELLS[:1], [0], tmp_path, notes, workers=2)
+    assert (again.computed, again.failed) == (1, {})
+    assert len(again.trials[CELLS[0].identity]) == 1
 
 
 _broken = int  # of a tuple: a TypeError in the worker
@@ -169,6 +195,7 @@ def test_missing_matplotlib_is_named_before_any_training(
     assert not out.exists()
 
 
+@pytest.mark.usefixtures("inline")
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(TOML)
