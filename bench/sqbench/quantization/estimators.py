@@ -108,7 +108,7 @@ def estimate(name: str, draws: Draws, sharpness: tuple[float, float], progress: 
                 assert isinstance(stage, VectorQuantizer)
                 # In units of the latents' variance: annealing would otherwise be evaded by an
                 # encoder that shrinks them.
-                variance = z.detach().var((1, 2), correction=0, keepdim=True)
+                variance = stage.compared(z.detach()).var((1, 2), correction=0, keepdim=True)
                 scale = alpha / variance.clamp_min(torch.finfo(z.dtype).tiny)
                 return formulas.soft_assignment(-scale * stage.distances(z), stage.codes())
             case "gumbel":

@@ -65,11 +65,13 @@ class VectorQuantizer(Quantizer):
             self.table.copy_(_picked(z, draws.integers(z.shape[1], self.size)))
             self.sums.copy_(self.table)
 
+    def compared(self, x: Tensor) -> Tensor:
+        """What of latents or codes is looked up: their directions where that is by angle."""
+        return F.normalize(x, dim=-1) if self.cosine else x
+
     def distances(self, z: Tensor) -> Tensor:
-        """Squared distances ``[S, N, size]``, of directions where the look-up is by angle."""
-        codes = self.codes()
-        if self.cosine:
-            z, codes = F.normalize(z, dim=-1), F.normalize(codes, dim=-1)
+        """Squared distances ``[S, N, size]`` of what is compared."""
+        z, codes = self.compared(z), self.compared(self.codes())
         lengths = codes.square().sum(-1)[:, None] + z.square().sum(-1, keepdim=True)
         return torch.baddbmm(lengths, z, codes.mT, alpha=-2)
 
