@@ -87,7 +87,8 @@ def codec_learner(
     core: nn.Module = TrainedCodec(model, recipe.precision == "bf16")
     if compiled:
         core.compile()
-    return Learner(model, world.wrap(core, device), _adamw(model, recipe, None), _clip(recipe))
+    optimizer = _adamw(model, recipe, recipe.optimizer.weight_decay)
+    return Learner(model, world.wrap(core, device), optimizer, recipe.optimizer.clip_norm)
 
 
 def adversary_learner(
@@ -107,18 +108,14 @@ def adversary_learner(
     return Learner(module, world.wrap(module, device), optimizer, settings.clip_norm)
 
 
-def _clip(recipe: Recipe) -> float:
-    return recipe.optimizer.clip_norm
-
-
-def _adamw(module: nn.Module, recipe: Recipe, weight_decay: float | None) -> torch.optim.AdamW:
+def _adamw(module: nn.Module, recipe: Recipe, weight_decay: float) -> torch.optim.AdamW:
     settings = recipe.optimizer
     return torch.optim.AdamW(
         [p for p in module.parameters() if p.requires_grad],
         lr=settings.lr,
         betas=settings.betas,
         eps=settings.eps,
-        weight_decay=settings.weight_decay if weight_decay is None else weight_decay,
+        weight_decay=weight_decay,
         fused=True,
     )
 
