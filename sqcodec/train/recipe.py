@@ -17,6 +17,7 @@ from typing import Any
 
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
+from sqcodec.train.recipe_values import example, typed
 
 ESTIMATORS = (
     "ste", "taae", "taae-mix", "mste", "uniform", "gaussian", "nsvq", "diveq", "rotation", "soft",
@@ -246,15 +247,15 @@ class Recipe:
                     remedy=f"Did you mean {near[0]!r}?" if near else "",
                 )
             try:
-                typed = _typed(value, known[key])
+                parsed = typed(value, known[key])
             except (ValueError, TypeError, AttributeError):
                 raise InputError(
                     f"{origin}, {key}",
-                    expected=f"a {type(known[key]).__name__} such as {_example(known[key])}",
+                    expected=f"a {type(known[key]).__name__} such as {example(known[key])}",
                     found=str(value),
                 ) from None
             section, _, name = key.rpartition(".")
-            nested.setdefault(section, {})[name] = typed
+            nested.setdefault(section, {})[name] = parsed
         top = nested.pop("", {})
         for section, values in nested.items():
             top[section] = dataclasses.replace(getattr(recipe, section), **values)
@@ -356,35 +357,3 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             out[f"{prefix}{key}"] = value
     return out
-
-
-def _typed(value: Any, like: Any) -> Any:
-    """``value``, a text or TOML's type, as a value of the type of ``like``."""
-    if isinstance(like, dict):
-        if isinstance(value, str):
-            pairs = [part.split(":") for part in value.split(",") if part]
-            value = dict(pairs)
-        return {str(name): float(weight) for name, weight in value.items()}
-    if isinstance(like, bool):
-        if value in (True, "true"):
-            return True
-        if value in (False, "false"):
-            return False
-        raise ValueError(value)
-    if isinstance(like, tuple):
-        parts = value.strip("[]()").split(",") if isinstance(value, str) else list(value)
-        typed = tuple(type(like[0])(part) for part in parts)
-        if isinstance(like[0], float) and len(typed) != len(like):
-            raise ValueError(value)
-        return typed
-    if isinstance(value, bool):
-        raise ValueError(value)
-    if isinstance(like, int) and isinstance(value, float):
-        raise ValueError(value)
-    return type(like)(value.strip("\"'") if isinstance(value, str) else value)
-
-
-def _example(value: Any) -> str:
-    if isinstance(value, dict):
-        return "speech:3,music:1"
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
