@@ -1,12 +1,13 @@
 """Does the bench's ranking of gradient estimators predict that of a real codec?
 
-Trains a reduced SQCodec on real audio with each estimator and several seeds, twice: with its own
-FSQ, and with a residual VQ of DAC's kind in its place; trains the same quantizers in the bench;
-and correlates the two rankings (Spearman) of the medians over seeds. The codec's scores are of
-the hard quantizer on held-out crops: spectral distance, which falls within a few hundred steps, and
-SNR over all crops together, which stays at zero for longer than that.
+Trains a reduced SQCodec on real audio, first without quantizing (once for each kind of quantizer:
+its own FSQ, and a residual VQ of DAC's kind in its place), then, from there, with each estimator
+and several seeds; trains the same quantizers in the bench; and correlates the two rankings
+(Spearman) of the medians over seeds. The common start matters: from nothing, some hundred steps
+compare how soon a run leaves silence, not estimators. The codec's scores are of the hard quantizer
+on held-out crops: SNR over all crops together, and spectral distance.
 
-Run: ``python benchmarks/quantizer_validation.py [--steps 300] [--seeds 3] [--out FILE.json]``.
+Run: ``python benchmarks/quantizer_validation.py [--base-steps 3000] [--steps 300] [--seeds 3]``.
 Audio: the speech clips of ``SQBENCH_SHARED/data/train`` (default ``../shared`` beside the
 repository), or any folder with ``--data``.
 """
@@ -24,7 +25,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from scipy.stats import spearmanr
@@ -54,8 +55,7 @@ CLIPS = 60
 BATCH = 8
 LEARNING_RATE = 1e-3
 CLIP_NORM = 1e3
-BYPASS_SHARE = 0.25
-"""Of the steps, without quantizer, as the trainer's recipe for CPUs; codebooks start after them."""
+CROP_WINDOWS = 4
 RESTART_EVERY = 25
 CONFIG = SQCodecConfig(
     name="reduced",
@@ -73,6 +73,7 @@ CONFIG = SQCodecConfig(
     compress_rate=1,
     levels=(LEVELS,) * 4,
 )
+State: TypeAlias = dict[str, Tensor]
 PLAIN = Data(alternate=False, mix_probability=0, speed_probability=0, band_probability=0)
 FSQ_ESTIMATORS = ("ste", "mste", "uniform", "gaussian", "taae", "taae-mix", "soft")
 CASCADE_ESTIMATORS = (
@@ -103,13 +104,20 @@ class Cascade(nn.Module):
         flat = x.reshape(1, -1, x.shape[-1])
         if self.mode == "bypass":
             self.loss = torch.zeros(())
-            return x, torch.zeros(x.shape[:2], dtype=torch.int64)
+            return self._projected(x), torch.zeros(x.shape[:2], dtype=torch.int64)
         cell, function = self.cell, None
         if self.training:
             function = estimate(cell.estimator, self.noise, cell.annealing, self.progress)
         found = self.core(flat, function)
         self.loss = found.loss.sum()
         return found.value.reshape(x.shape), found.index.reshape(x.shape[:2])
+
+    def _projected(self, x: Tensor) -> Tensor:
+        """What the stages would give if their codes were exact."""
+        left = x
+        for down, up in zip(self.core.down, self.core.up, strict=True):
+            left = left - (left @ down[0]) @ up[0]
+        return x - left
 
 
 def cell_of(kind: str, method: str) -> Cell:
@@ -127,66 +135,116 @@ def cell_of(kind: str, method: str) -> Cell:
     )
 
 
-def train_codec(
-    kind: str, method: str, seed: int, steps: int, corpus: Corpus, crops: Tensor
-) -> dict[str, float]:
-    """One short training; held-out ``snr_db`` and ``stft`` (lower is better)."""
-    torch.manual_seed(seed)
-    model = SQCodecModel(CONFIG)
-    cell = cell_of(kind, method)
-    if kind == "cascade":
-        model.quantizer = Cascade(cell, CONFIG.feature_dim, seed)  # type: ignore[assignment]
-    quantizer: Any = model.quantizer
-    clips, _ = corpus.split()
-    length = CONFIG.pad_multiple
-    sampler = Sampler(clips, length=length, recipe=PLAIN, seed=seed)
-    loader = Loader(corpus, length, torch.device("cpu"), normalise=True)
-    objective = Objective(Losses(l1=40.0, stft_floor=1e-4), None, World())
-    parameters = [p for p in model.parameters() if p.numel()]
-    optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, betas=(0.9, 0.99))
-    bypass = round(BYPASS_SHARE * steps)
-    for step in range(steps):
-        model.train()
-        audio = loader.load(sampler.batch(step, BATCH))
-        progress = max(0, step - bypass) / max(1, steps - bypass - 1)
-        if kind == "fsq":
-            mode = "bypass" if step < bypass else "fsq" if method == "ste" else method
-            quantizer.set_mode(mode, annealed(cell.annealing, progress))
-        else:
-            if step == bypass:
-                with torch.no_grad():
-                    start = model.en_encoder(model.encoder(audio))
-                quantizer.core.initialise(start.reshape(1, -1, start.shape[-1]), quantizer.codebook)
-            quantizer.mode = "bypass" if step < bypass else "on"
-            quantizer.progress = progress
-        optimizer.zero_grad(set_to_none=True)
-        loss, _ = objective(model(audio), audio, None)
+class Codec:
+    """A reduced SQCodec in training.
+
+    Args:
+        kind: ``fsq`` or ``cascade``.
+        method: the estimator, see `cell_of`.
+        seed: of weights, codebooks, noise and the order of crops.
+        base: weights to start from.
+    """
+
+    def __init__(
+        self, kind: str, method: str, seed: int, corpus: Corpus, base: State | None = None
+    ) -> None:
+        torch.manual_seed(seed)
+        self.method, self.cell = method, cell_of(kind, method)
+        self.model = SQCodecModel(CONFIG)
         if kind == "cascade":
-            loss = loss + quantizer.loss
-        if not bool(torch.isfinite(loss)):
-            return {"snr_db": math.nan, "stft": math.nan, "lost_at_step": step}
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
-        optimizer.step()
-        if kind == "cascade" and step >= bypass:
-            quantizer.core.after_step()
-            if (step + 1) % RESTART_EVERY == 0 and progress <= 0.7:
-                quantizer.core.restart(quantizer.codebook)
-    model.eval()
-    assert not isinstance(quantizer, FSQ) or not quantizer.training
-    with torch.no_grad():
-        found = model(crops)
-        power = crops.square().sum()
+            cascade = Cascade(self.cell, CONFIG.feature_dim, seed)
+            self.model.quantizer = cascade  # type: ignore[assignment]
+        if base is not None:
+            self.model.load_state_dict(base)
+        clips, _ = corpus.split()
+        length = CROP_WINDOWS * CONFIG.pad_multiple
+        self.sampler = Sampler(clips, length=length, recipe=PLAIN, seed=seed)
+        self.loader = Loader(corpus, length, torch.device("cpu"), normalise=True)
+        self.objective = Objective(
+            Losses(l1=40.0, stft_floor=1e-4), None, World(), sample_rate=CONFIG.sample_rate
+        )
+
+    def train(self, steps: int, *, quantized: bool) -> bool:
+        """Whether the loss stayed finite."""
+        quantizer: Any = self.model.quantizer
+        parameters = [p for p in self.model.parameters() if p.numel()]
+        optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, betas=(0.9, 0.99))
+        for step in range(steps):
+            self.model.train()
+            audio = self.loader.load(self.sampler.batch(step, BATCH))
+            self._mode(step, steps, audio, quantized=quantized)
+            for group in optimizer.param_groups:
+                group["lr"] = LEARNING_RATE * min(1.0, 2 * (1 - step / steps))
+            optimizer.zero_grad(set_to_none=True)
+            loss, _ = self.objective(self.model(audio), audio, None)
+            if isinstance(quantizer, Cascade):
+                loss = loss + quantizer.loss
+            if not bool(torch.isfinite(loss)):
+                return False
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+            optimizer.step()
+            if isinstance(quantizer, Cascade) and quantized:
+                quantizer.core.after_step()
+                if (step + 1) % RESTART_EVERY == 0 and quantizer.progress <= 0.7:
+                    quantizer.core.restart(quantizer.codebook)
+        return True
+
+    def _mode(self, step: int, steps: int, audio: Tensor, *, quantized: bool) -> None:
+        quantizer: Any = self.model.quantizer
+        progress = step / max(1, steps - 1)
+        if isinstance(quantizer, FSQ):
+            mode = "fsq" if self.method == "ste" else self.method
+            sharpness = annealed(self.cell.annealing, progress)
+            quantizer.set_mode(mode if quantized else "bypass", sharpness)
+            return
+        if quantized and step == 0:
+            with torch.no_grad():
+                start = self.model.en_encoder(self.model.encoder(audio))
+            quantizer.core.initialise(start.reshape(1, -1, start.shape[-1]), quantizer.codebook)
+        quantizer.mode = "on" if quantized else "bypass"
+        quantizer.progress = progress
+
+    @torch.no_grad()
+    def measure(self, crops: Tensor, *, quantized: bool = True) -> dict[str, float]:
+        """``snr_db`` and ``stft`` (lower is better), the quantizer hard or not there."""
+        self.model.eval()
+        self.model.quantizer.train(not quantized)  # not quantizing is a mode of training
+        found = self.model(crops)
+        error, power = (found - crops).square().sum(), crops.square().sum()
         return {
-            "snr_db": float(-10 * torch.log10((found - crops).square().sum() / power)),
+            "snr_db": float(-10 * torch.log10(error / power)),
             "stft": float(MultiScaleSTFT(eps=1e-4)(found, crops)),
         }
+
+
+def pretrained(kind: str, steps: int, corpus: Corpus, crops: Tensor) -> State:
+    """Weights trained without quantizing."""
+    codec = Codec(kind, "ste", 0, corpus)
+    codec.train(steps, quantized=False)
+    found = codec.measure(crops, quantized=False)
+    print(
+        f"{kind:8} without quantizing {found['snr_db']:.2f} dB, "
+        f"spectral distance {found['stft']:.4f}",
+        flush=True,
+    )
+    return codec.model.state_dict()
+
+
+def train_codec(
+    kind: str, method: str, seed: int, steps: int, corpus: Corpus, crops: Tensor, base: State
+) -> dict[str, float]:
+    """One training with a quantizer; held-out ``snr_db`` and ``stft``."""
+    codec = Codec(kind, method, seed, corpus, base)
+    if not codec.train(steps, quantized=True):
+        return {"snr_db": math.nan, "stft": math.nan}
+    return codec.measure(crops)
 
 
 def held_out(corpus: Corpus) -> Tensor:
     """Crops of clips that are not trained on ``[48, T]``."""
     _, clips = corpus.split()
-    length = 4 * CONFIG.pad_multiple
+    length = CROP_WINDOWS * CONFIG.pad_multiple
     sampler = Sampler(clips, length=length, recipe=PLAIN, seed=0)
     return Loader(corpus, length, torch.device("cpu"), normalise=True).load(sampler.batch(0, 48))
 
@@ -199,14 +257,16 @@ def median(numbers: Sequence[float | None]) -> float:
 
 
 def compare(
-    kind: str, methods: Sequence[str], seeds: range, steps: int, corpus: Corpus, crops: Tensor
+    kind: str, methods: Sequence[str], seeds: range, steps: tuple[int, int], corpus: Corpus
 ) -> dict[str, Any]:
     """Both rankings of one kind of quantizer, printed and returned."""
+    crops = held_out(corpus)
+    base = pretrained(kind, steps[0], corpus, crops)
     rows: dict[str, dict[str, Any]] = {}
     for method in methods:
         trials = train(cell_of(kind, method), seeds)
         bench = [trial.values["snr_db"] for trial in trials]
-        codec = [train_codec(kind, method, seed, steps, corpus, crops) for seed in seeds]
+        codec = [train_codec(kind, method, seed, steps[1], corpus, crops, base) for seed in seeds]
         rows[method] = {"bench_snr_db": bench, "codec": codec}
         snr = [run["snr_db"] for run in codec]
         stft = [-run["stft"] for run in codec]
@@ -233,7 +293,8 @@ def main() -> int:
     """Run; 0 even if the rankings disagree: that is a finding."""
     parse = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parse.add_argument("--data", type=Path, default=SHARED / "data/train/speech")
-    parse.add_argument("--steps", type=int, default=300)
+    parse.add_argument("--base-steps", type=int, default=3000, help="without quantizing")
+    parse.add_argument("--steps", type=int, default=300, help="with each estimator")
     parse.add_argument("--seeds", type=int, default=3)
     parse.add_argument("--kind", choices=("fsq", "cascade", "both"), default="both")
     parse.add_argument("--out", type=Path, help="write all numbers into this JSON file")
@@ -250,12 +311,11 @@ def main() -> int:
         lines = [f"{path},speech,{path.name}" for path in chosen]
         manifest.write_text("path,domain,group\n" + "\n".join(lines) + "\n")
         corpus = Corpus([manifest], CONFIG.sample_rate, Path(folder) / "cache")
-        crops = held_out(corpus)
-        seeds = range(options.seeds)
-        results: dict[str, Any] = {"steps": options.steps, "config": asdict(CONFIG)}
+        seeds, steps = range(options.seeds), (options.base_steps, options.steps)
+        results: dict[str, Any] = {"steps": steps, "config": asdict(CONFIG)}
         for kind, methods in (("fsq", FSQ_ESTIMATORS), ("cascade", CASCADE_ESTIMATORS)):
             if options.kind in (kind, "both"):
-                results[kind] = compare(kind, methods, seeds, options.steps, corpus, crops)
+                results[kind] = compare(kind, methods, seeds, steps, corpus)
     print(f"{time.process_time() - started:.0f} s of processor time")
     if options.out is not None:
         options.out.write_text(json.dumps(results, indent=1) + "\n")

@@ -84,7 +84,8 @@ def ours(config: SQCodecConfig, recipe: Recipe, folder: Path, device: torch.devi
     files = {part: folder / f"{config.name}.v0" / f"{part}.pt" for part in PARTS}
     learner.module.load_state_dict(load_official(files, config).state_dict())
     stepper = Stepper(
-        config, recipe, learner, None, Objective(recipe.losses, None, World()).to(device),
+        config, recipe, learner, None,
+        Objective(recipe.losses, None, World(), sample_rate=config.sample_rate).to(device),
         CodeUsage(config.codebook_size, device), World(), device,
     )  # fmt: skip
     return Side(

@@ -17,7 +17,7 @@ from sqcodec.train.logs import LOG, read_log
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TERMS = ("loss", "l1", "stft", "perceptual", "adversarial", "feature", "discriminator")
+TERMS = ("loss", "l1", "stft", "mel", "perceptual", "adversarial", "feature", "discriminator")
 METRICS = {"val_sdr": "SDR (dB)", "val_stoi": "STOI", "val_pesq": "PESQ", "val_mel": "MEL"}
 SPAN = 0.05  # of the steps, over which training values are averaged: crops differ
 

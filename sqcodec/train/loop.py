@@ -126,7 +126,9 @@ class Trainer:
             recipe,
             self.codec,
             self.adversary,
-            Objective(recipe.losses, perceptual, self.world).to(self.device),
+            Objective(
+                recipe.losses, perceptual, self.world, sample_rate=self.config.sample_rate
+            ).to(self.device),
             self.usage,
             self.world,
             self.device,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from sqcodec.train.distributed import World
 from sqcodec.train.losses.adversarial import Outputs, generator_loss
 from sqcodec.train.losses.clamp import clamp_term
+from sqcodec.train.losses.mel import MultiScaleMel
 from sqcodec.train.losses.perceptual import WhisperPerceptual
 from sqcodec.train.losses.snr import snr_db
 from sqcodec.train.losses.stft import MultiScaleSTFT
@@ -15,18 +16,27 @@ from sqcodec.train.recipe import Losses
 
 
 class Objective(nn.Module):
-    """``l1 * L1 + stft * STFT + clamp(perceptual) + clamp(adversarial + feature * matching)``.
+    """``l1 * L1 + stft * STFT + mel * Mel + clamp(perceptual) + clamp(adversarial + feature * matching)``.
 
     Args:
         recipe: factors and limits.
         perceptual: the perceptual term, or ``None`` for none.
+        sample_rate: of the audio, Hz.
         world: over whose processes Eq. 2 decides: the clamp is not linear, so the mean comes first.
     """
 
-    def __init__(self, recipe: Losses, perceptual: WhisperPerceptual | None, world: World) -> None:
+    def __init__(
+        self,
+        recipe: Losses,
+        perceptual: WhisperPerceptual | None,
+        world: World,
+        *,
+        sample_rate: int,
+    ) -> None:
         super().__init__()
         self.recipe, self.perceptual, self.world = recipe, perceptual, world
         self.stft = MultiScaleSTFT(eps=recipe.stft_floor)
+        self.mel = MultiScaleMel(sample_rate, eps=recipe.stft_floor) if recipe.mel else None
 
     def forward(
         self, estimate: Tensor, audio: Tensor, discriminator: nn.Module | None
@@ -40,6 +50,9 @@ class Objective(nn.Module):
         stft = self.stft(estimate, audio)
         total = recipe.l1 * l1 + recipe.stft * stft
         terms = {"l1": l1, "stft": stft}
+        if self.mel is not None:
+            terms["mel"] = self.mel(estimate, audio)
+            total = total + recipe.mel * terms["mel"]
         if self.perceptual is not None:
             distance = self.perceptual(estimate, audio)
             total = total + self._clamp(distance, recipe.perceptual_limit)

@@ -52,6 +52,7 @@ class Data:
         mix_probability: share of crops that are the sum of two of their domain.
         speed_probability: share that is resampled to another speed (0.9 to 1.1).
         band_probability: share that loses its band above a random cutoff.
+        silence_probability: share that is digital silence, so that silence decodes to silence.
     """
 
     domains: dict[str, float] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class Data:
     mix_probability: float = 0.1
     speed_probability: float = 0.1
     band_probability: float = 0.1
+    silence_probability: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,8 @@ class Losses:
 
     Attributes:
         l1, stft: factors of the element-wise and the multi-scale spectral term.
-        stft_floor: magnitude floor of the logarithm. The published 1.19e-7 lets digital silence
+        mel: factor of the multi-scale mel term, which the paper does not have.
+        stft_floor: magnitude floor of the logarithms. The published 1.19e-7 lets digital silence
             dominate a short run; 1e-4 does not.
         perceptual_limit, adversarial_limit: values at which these terms are clamped.
         feature: factor of feature matching inside the adversarial term.
@@ -94,6 +97,7 @@ class Losses:
 
     l1: float = 100.0
     stft: float = 1.0
+    mel: float = 0.0
     stft_floor: float = 1.19e-7
     perceptual_limit: float = 5.0
     adversarial_limit: float = 10.0
@@ -209,7 +213,8 @@ class Recipe:
                 found=f"{self.quantizer.sharpness}",
             )
         for key in ("ema", "optimizer.decay_share", "data.mix_probability",
-                    "data.speed_probability", "data.band_probability"):  # fmt: skip
+                    "data.speed_probability", "data.band_probability",
+                    "data.silence_probability"):  # fmt: skip
             if not 0 <= (value := self.get(key)) <= 1:
                 raise InputError(f"recipe, {key}", expected="0 to 1", found=str(value))
         weights = self.data.domains.values()

@@ -94,6 +94,9 @@ class Sampler:
 
     def _crop(self, rng: np.random.Generator, domain: str | None) -> Crop:
         recipe = self.recipe
+        # Not drawn where it cannot happen, so that older recipes keep their draws.
+        if recipe.silence_probability and rng.random() < recipe.silence_probability:
+            return Crop(part=Part(0, 0))
         name = domain or self.domains[int(rng.choice(len(self.domains), p=self._share))]
         speed = (1, 1)
         if rng.random() < recipe.speed_probability:

@@ -14,7 +14,8 @@ from sqcodec.errors import InputError
 from sqcodec.train.discriminator import PERIODS, WINDOWS, Discriminator
 from sqcodec.train.discriminator.period import PeriodDiscriminator
 from sqcodec.train.discriminator.resolution import ResolutionDiscriminator
-from sqcodec.train.losses.adversarial import FEATURE_WEIGHT, discriminator_loss, generator_loss
+from sqcodec.train.losses.adversarial import discriminator_loss, generator_loss
+from sqcodec.train.recipe import Losses
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +171,7 @@ def test_frozen_it_still_passes_the_gradient_on(small: Discriminator) -> None:
     with torch.no_grad():
         real = small(audio)
     adversarial, matching = generator_loss(small(estimate), real)
-    (adversarial + FEATURE_WEIGHT * matching).backward()  # type: ignore[no-untyped-call]
+    (adversarial + Losses().feature * matching).backward()  # type: ignore[no-untyped-call]
     assert estimate.grad is not None
     assert bool(torch.isfinite(estimate.grad).all())
     assert bool((estimate.grad.abs().sum(dim=1) > 0).all())

@@ -9,15 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from sqcodec.train.losses.adversarial import (
-    FEATURE_WEIGHT,
-    Outputs,
-    discriminator_loss,
-    generator_loss,
-)
+from sqcodec.train.losses.adversarial import Outputs, discriminator_loss, generator_loss
 from sqcodec.train.losses.clamp import clamp_term
+from sqcodec.train.losses.mel import MultiScaleMel
 from sqcodec.train.losses.snr import snr_db
 from sqcodec.train.losses.stft import SCALES, MultiScaleSTFT
+from sqcodec.train.recipe import Losses
 
 
 def test_multi_scale_stft_equals_its_definition() -> None:
@@ -40,6 +37,42 @@ def test_multi_scale_stft_equals_its_definition() -> None:
         torch.tensor(reference[None], dtype=torch.float32),
     )
     assert float(loss) == pytest.approx(total / len(SCALES), rel=1e-4)
+
+
+def test_multi_scale_mel_equals_its_definition() -> None:
+    rng = np.random.default_rng(0)
+    reference, estimate = (rng.standard_normal(4096) * 0.1 for _ in range(2))
+    scales = ((64, 6), (256, 24))
+    total = 0.0
+    for size, bands in scales:
+        top = 2595 * np.log10(1 + 8000 / 700)
+        edges = 700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)
+        bins = np.linspace(0, 8000, size // 2 + 1)
+        triangles = [
+            np.maximum(0, np.minimum((bins - low) / (peak - low), (high - bins) / (high - peak)))
+            for low, peak, high in zip(edges, edges[1:], edges[2:], strict=False)
+        ]
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
+        logs = []
+        for x in (reference, estimate):
+            padded = np.pad(x, size // 2, mode="reflect")
+            starts = range(0, len(padded) - size + 1, size // 4)
+            frames = np.stack([padded[i : i + size] * window for i in starts])
+            magnitude = np.abs(np.fft.rfft(frames, axis=1))
+            logs.append(np.log10(np.maximum(magnitude @ np.stack(triangles).T, 1e-4)))
+        total += np.abs(logs[0] - logs[1]).mean()
+    loss = MultiScaleMel(16000, scales)(
+        torch.tensor(estimate[None], dtype=torch.float32),
+        torch.tensor(reference[None], dtype=torch.float32),
+    )
+    assert float(loss) == pytest.approx(total / len(scales), rel=1e-4)
+
+
+def test_mel_gradient_is_finite_on_silence() -> None:
+    estimate = torch.zeros(1, 4096, requires_grad=True)
+    MultiScaleMel(16000)(estimate, torch.zeros(1, 4096)).backward()
+    assert estimate.grad is not None
+    assert torch.isfinite(estimate.grad).all()
 
 
 def test_stft_gradient_is_finite_on_silence() -> None:
@@ -154,7 +187,6 @@ def test_adversarial_losses_equal_their_definitions(outputs: Callable[[int], Out
     assert discriminator_loss(fake, real).item() == pytest.approx(for_discriminator, rel=1e-5)
     assert adversarial.item() == pytest.approx(for_generator, rel=1e-5)
     assert matching.item() == pytest.approx(features, rel=1e-5)
-    assert FEATURE_WEIGHT == 2.0
 
 
 def test_generator_gradient_flows_into_the_fake_side_alone(
@@ -162,7 +194,7 @@ def test_generator_gradient_flows_into_the_fake_side_alone(
 ) -> None:
     fake, real = outputs(0), outputs(1)
     adversarial, matching = generator_loss(fake, real)
-    (adversarial + FEATURE_WEIGHT * matching).backward()  # type: ignore[no-untyped-call]
+    (adversarial + Losses().feature * matching).backward()  # type: ignore[no-untyped-call]
     assert all(x.grad is not None and bool(x.grad.any()) for layers in fake for x in layers)
     assert all(x.grad is None for layers in real for x in layers)
 

@@ -66,6 +66,16 @@ def test_mixed_batches_draw_each_crop_by_weight(corpus: Corpus) -> None:
         assert [d for start, d in ends if start <= crop.part.start][-1] == "speech"
 
 
+def test_a_share_of_crops_is_silence(corpus: Corpus) -> None:
+    sampler = _sampler(corpus, silence_probability=0.25)
+    crops = [crop for index in range(50) for crop in sampler.batch(index, 4)]
+    silent = [crop for crop in crops if crop == Crop(part=Part(0, 0))]
+    assert 30 <= len(silent) <= 70
+    batch = Loader(corpus, 4000, torch.device("cpu"), normalise=True).load([silent[0], crops[0]])
+    assert not batch[0].any()
+    assert 0.0 not in {crop.part.length for crop in _sampler(corpus).batch(0, 50)}
+
+
 def test_an_unknown_domain_is_an_error(corpus: Corpus) -> None:
     with pytest.raises(InputError, match="opera"):
         _sampler(corpus, domains={"opera": 1.0})

@@ -16,9 +16,6 @@ from torch import Tensor
 Outputs: TypeAlias = list[list[Tensor]]
 """For each sub-discriminator the features of its layers; the last are its logits."""
 
-FEATURE_WEIGHT = 2.0
-"""Of feature matching beside the adversarial loss, in the term that Eq. 2 clamps."""
-
 
 def discriminator_loss(fake: Outputs, real: Outputs) -> Tensor:
     """``sum_d mean(D_d(fake)^2) + mean((1 - D_d(real))^2)``; a scalar.
@@ -38,7 +35,7 @@ def generator_loss(fake: Outputs, real: Outputs) -> tuple[Tensor, Tensor]:
 
     Adversarial: ``sum_d mean((1 - D_d(fake))^2)``. Feature matching: the sum over
     sub-discriminators and their layers, logits excluded, of ``mean|fake - real|``. The recipe's
-    term is ``adversarial + FEATURE_WEIGHT * matching``.
+    term is ``adversarial + losses.feature * matching``.
 
     Args:
         fake: outputs for generated audio, with its gradient.
