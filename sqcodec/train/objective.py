@@ -16,7 +16,10 @@ from sqcodec.train.recipe import Losses
 
 
 class Objective(nn.Module):
-    """``l1 * L1 + stft * STFT + mel * Mel + clamp(perceptual) + clamp(adversarial + feature * matching)``.
+    """Reconstruction terms, plus what Eq. 2 clamps.
+
+    ``l1 * L1 + stft * STFT + mel * Mel + clamp(perceptual) + clamp(adversarial + feature *
+    matching)``.
 
     Args:
         recipe: factors and limits.
