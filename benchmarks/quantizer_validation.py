@@ -45,7 +45,7 @@ from sqcodec.train.crops import Loader
 from sqcodec.train.distributed import World
 from sqcodec.train.losses.stft import MultiScaleSTFT
 from sqcodec.train.objective import Objective
-from sqcodec.train.recipe import Data, Losses
+from sqcodec.train.recipe_sections import Data, Losses
 from sqcodec.train.sampler import Sampler
 
 SHARED = Path(os.environ.get("SQBENCH_SHARED", Path(__file__).resolve().parents[2] / "shared"))
@@ -194,7 +194,7 @@ class Codec:
         quantizer: Any = self.model.quantizer
         progress = step / max(1, steps - 1)
         if isinstance(quantizer, FSQ):
-            mode = "fsq" if self.method == "ste" else self.method
+            mode: Any = "fsq" if self.method == "ste" else self.method
             sharpness = annealed(self.cell.annealing, progress)
             quantizer.set_mode(mode if quantized else "bypass", sharpness)
             return

@@ -19,7 +19,7 @@ from sqcodec.model import SQCodecModel
 from sqcodec.train.corpus import Clip, Corpus
 from sqcodec.train.crops import Loader
 from sqcodec.train.losses.snr import snr_db
-from sqcodec.train.recipe import Data
+from sqcodec.train.recipe_sections import Data
 from sqcodec.train.sampler import Sampler
 from sqcodec.weights import WeightsInfo
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from sqcodec.errors import InputError
 from sqcodec.train.corpus import Clip
-from sqcodec.train.recipe import Data
+from sqcodec.train.recipe_sections import Data
 
 SPEEDS = ((10, 9), (20, 19), (20, 21), (10, 11))
 """Ratios ``(new, old)`` of the number of samples; few, so that their filters are made once."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from sqcodec.train.recipe import Optimizer
+from sqcodec.train.recipe_sections import Optimizer
 
 UP_SHARE = 0.4
 DIVISOR = 10.0

@@ -12,7 +12,8 @@ from train_fixtures import TINY
 
 from sqcodec.config import list_configs, load_config
 from sqcodec.errors import InputError
-from sqcodec.train.recipe import Optimizer, Recipe, keys, load_recipe, shipped_recipes
+from sqcodec.train.recipe import Recipe, keys, load_recipe, shipped_recipes
+from sqcodec.train.recipe_sections import Optimizer
 from sqcodec.train.schedule import values_at
 
 

@@ -17,7 +17,7 @@ from train_fixtures import speech_and_music
 from sqcodec.errors import InputError
 from sqcodec.train.corpus import Corpus
 from sqcodec.train.crops import Loader, Prefetcher, level, low_pass
-from sqcodec.train.recipe import Data
+from sqcodec.train.recipe_sections import Data
 from sqcodec.train.sampler import SPEEDS, Crop, Part, Sampler
 
 PLAIN = Data(mix_probability=0.0, speed_probability=0.0, band_probability=0.0, gain_db=0.0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
@@ -48,7 +46,7 @@ class MultiScaleMel(nn.Module):
     def _bands(self, audio: Tensor, size: int) -> Tensor:
         window, bank = self.get_buffer(f"window_{size}"), self.get_buffer(f"bank_{size}")
         spectrum = torch.stft(audio.float(), size, size // 4, window=window, return_complex=True)
-        power = cast(Tensor, spectrum.real.square() + spectrum.imag.square())
+        power = spectrum.real.square() + spectrum.imag.square()
         # The magnitude's gradient at zero is undefined; the floor keeps it finite.
         magnitude = power.clamp_min(1e-14).sqrt()
         return (magnitude.transpose(1, 2) @ bank).clamp_min(self.eps).log10()
