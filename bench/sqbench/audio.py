@@ -121,12 +121,32 @@ def write(path: Path, samples: NDArray[np.floating], rate: int) -> None:
     Raises:
         InputError: it cannot be written; no part of a file is left.
     """
+    _write(path, samples, rate, "FLOAT")
+
+
+def write_pcm16(path: Path, samples: NDArray[np.floating], rate: int) -> int:
+    """Write mono or ``[T, C]`` samples as a 16-bit WAV, which every player plays.
+
+    Returns:
+        How many samples lay beyond full scale, and are clipped in the file.
+
+    Raises:
+        InputError: it cannot be written; no part of a file is left.
+    """
+    # Rounded here: libsndfile, made to clip, rounds towards minus infinity.
+    scaled = np.rint(samples.astype(np.float64) * 32768)
+    whole = np.clip(scaled, -32768, 32767)
+    _write(path, whole.astype(np.int16), rate, "PCM_16")
+    return int(np.count_nonzero(np.abs(samples) > 1))
+
+
+def _write(path: Path, samples: NDArray[np.generic], rate: int, subtype: str) -> None:
     import soundfile
 
     partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(str(partial), samples, rate, format="WAV", subtype="FLOAT")
+        soundfile.write(str(partial), samples, rate, format="WAV", subtype=subtype)
         partial.replace(path)
     except (OSError, soundfile.LibsndfileError) as error:
         with suppress(OSError):

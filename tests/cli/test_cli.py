@@ -35,6 +35,8 @@ FLAGS = {
     },
     "tokens": {"--codec", "--data", "--domain", "--out", "--weights", "--device", "--limit",
                "--format"},
+    "listen": {"--codec", "--data", "--domain", "--clips", "--utterance", "--seconds", "--out",
+               "--weights", "--device"},
     "doctor": {"--format", "--full"},
     "encode": {"--out", "--codec", "--weights", "--device"},
     "decode": {"--out", "--codec", "--weights", "--device"},

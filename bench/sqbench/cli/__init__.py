@@ -19,6 +19,7 @@ COMMANDS = (
     "metrics",
     "complexity",
     "tokens",
+    "listen",
     "doctor",
     "encode",
     "decode",

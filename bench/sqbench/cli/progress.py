@@ -106,14 +106,18 @@ class Progress:
                 missing.utterances[one["utterance"]] = None
         self._bars.update(self._tasks[evaluator], advance=len(observations))
 
-    def finish(self, outcome: Outcome, out: Path) -> None:
-        """Say what was done and what is missing, and why."""
+    def missing(self, where: str = "in the records") -> None:
+        """End the bars, and say what has no score, and why; ``where`` all reasons are."""
         self._bars.stop()
         lines = [missing.line(*key) for key, missing in self._reasons.items()]
         for line in lines[:_REASONS_SHOWN]:
             self.note(f"  no score: {line}")
         if len(lines) > _REASONS_SHOWN:
-            self.note(f"  and {len(lines) - _REASONS_SHOWN} more reasons, in the records")
+            self.note(f"  and {len(lines) - _REASONS_SHOWN} more reasons, {where}")
+
+    def finish(self, outcome: Outcome, out: Path) -> None:
+        """Say what was done and what is missing, and why."""
+        self.missing()
         text = f"{outcome.computed} scores computed, {outcome.kept} were there already"
         if outcome.failed:
             text += f", {outcome.failed} missing"

@@ -56,8 +56,9 @@ def handle(options: argparse.Namespace) -> int:
 
     if options.plots is not None:
         from sqbench.quantization import plots
+        from sqbench.report.drawing import prepare
 
-        plots.prepare(options.plots)
+        prepare(options.plots, "--plots")
     cells = matrix.choose(
         matrix.load(options.matrix),
         estimators=names(options.estimator or ""),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
-import os
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +13,6 @@ from sqbench.quantization import bounds
 from sqbench.quantization.cell import LEVELS, Cell
 from sqbench.quantization.experiment import Trial
 from sqbench.quantization.tables import Trials, median, values
-from sqbench.results.atomic import unwritable
-from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,29 +30,6 @@ _INK = "#555555"
 _COLUMNS = 3
 _SPREAD = 0.14
 """Of the distance between rates: how far methods are drawn apart."""
-
-
-def prepare(folder: Path) -> None:
-    """Check, before any training, that plots can be drawn and written.
-
-    Raises:
-        InputError: matplotlib is missing, or the folder cannot be written to.
-    """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError(
-            "--plots",
-            expected="matplotlib",
-            found="no such package",
-            remedy="Install it: pip install 'sqbench[plots]'.",
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        unwritable(folder, error)
-    if not os.access(folder, os.W_OK):
-        raise InputError(
-            f"--plots {folder}", expected="a folder to write to", found="one that is read-only"
-        )
 
 
 def draw(cells: Sequence[Cell], trials: Trials, folder: Path) -> list[Path]:

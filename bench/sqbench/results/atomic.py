@@ -16,13 +16,18 @@ def write_json(path: Path, content: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never a part.
 
     Raises:
-        InputError: see `write_text`.
+        InputError: see `write_bytes`.
         ValueError: the content holds NaN or infinity.
     """
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
+    """Replace a file as a whole, in UTF-8; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file as a whole; its folder is made if it is not there.
 
     Raises:
@@ -31,8 +36,8 @@ def write_text(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "w", encoding="utf-8") as handle:
-            handle.write(text)
+        with open(part, "wb") as handle:
+            handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(part, path)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import gc
-import random
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from sqbench import audio
 from sqbench.complexity import count
@@ -18,6 +14,7 @@ from sqbench.results.provenance import environment
 from sqbench.results.record import SCHEMA, Record, Status, codec_id
 from sqbench.results.store import RunWriter, Store
 from sqbench.runner.forms import Form
+from sqbench.runner.loading import load, why
 from sqbench.runner.measure import ArrayTask, measure_all
 from sqbench.runner.monitor import Monitor
 from sqbench.runner.observe import Decoded, Keep, observe, unheard
@@ -27,7 +24,6 @@ from sqbench.runner.reconstruct import Coded, Lost, Reconstruction, reconstruct
 from sqbench.runner.request import Outcome, Plan
 from sqbench.runner.spool import ON_DISK, Spool
 from sqbench_codecs import Codec
-from sqbench_codecs.catalogue import CODECS
 from sqcodec.errors import InputError
 
 BATCH_BYTES = 1 << 26
@@ -49,15 +45,19 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
     heard_keys = set() if plan.options.force else set(store.done_keys)
     with _Late() as late, Spool() as spool:
         for name in plan.codecs:
-            _seed(plan.options.seed)
             try:
-                codec = _load(name, plan)
+                codec = load(
+                    name,
+                    weights=plan.options.weights,
+                    device=plan.options.device,
+                    seed=plan.options.seed,
+                )
                 description = codec.describe()
                 identity = codec_id(description)
             except Exception as error:  # a codec may be anybody's code
                 label = name if isinstance(name, str) else name.spec.name
-                outcome.unloaded[label] = _why(error)
-                monitor.note(f"{label}: {_why(error)}")
+                outcome.unloaded[label] = why(error)
+                monitor.note(f"{label}: {why(error)}")
                 continue
             if identity in seen:
                 continue  # asked for twice, by name and by alias for one
@@ -153,30 +153,12 @@ class _Late:
         (self._writer or nullcontext()).__exit__(*error)
 
 
-def _seed(seed: int) -> None:
-    """For codecs that draw random numbers; the global generators are all they can share."""
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed)
-
-
-def _load(name: str | Codec, plan: Plan) -> Codec:
-    if isinstance(name, Codec):
-        return name
-    return CODECS.get(name).load(weights=plan.options.weights, device=plan.options.device)
-
-
-def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-
-
 def _count(codec: Codec, monitor: Monitor) -> dict[str, float | None]:
     """Operations and parameters; a network that cannot be counted has none, and is still scored."""
     try:
         return count(codec)
     except Exception as error:  # a network may be anybody's code
-        monitor.note(f"{codec.spec.name}: operations not counted: {_why(error)}")
+        monitor.note(f"{codec.spec.name}: operations not counted: {why(error)}")
         return {"macs_g": None, "params_m": None}
 
 

@@ -70,9 +70,15 @@ class _Loaded:
     input_rate: int
 
 
-def reconstruct(codec: Codec, utterances: Sequence[Utterance]) -> Iterator[Reconstruction | Lost]:
-    """Code a batch; yields one outcome per utterance, in order."""
-    outcomes: list[_Loaded | Lost] = [_load(codec, utterance) for utterance in utterances]
+def reconstruct(
+    codec: Codec, utterances: Sequence[Utterance], *, seconds: float | None = None
+) -> Iterator[Reconstruction | Lost]:
+    """Code a batch; yields one outcome per utterance, in order.
+
+    Args:
+        seconds: at most so much of each, from its beginning.
+    """
+    outcomes = [_load(codec, utterance, seconds) for utterance in utterances]
     loaded = [item for item in outcomes if isinstance(item, _Loaded)]
     coded = dict(
         zip((item.utterance.id for item in loaded), _code_or_split(codec, loaded), strict=True)
@@ -81,12 +87,33 @@ def reconstruct(codec: Codec, utterances: Sequence[Utterance]) -> Iterator[Recon
         yield item if isinstance(item, Lost) else coded[item.utterance.id]
 
 
-def _load(codec: Codec, utterance: Utterance) -> _Loaded | Lost:
+def read_reference(
+    utterance: Utterance, seconds: float | None = None
+) -> tuple[NDArray[np.float64], int]:
+    """What is coded and scored of an utterance.
+
+    Args:
+        seconds: at most so much of it, from its beginning.
+
+    Returns:
+        Its first channel ``[T]`` and the rate in Hz.
+
+    Raises:
+        InputError: the audio cannot be decoded.
+        OSError: the file cannot be read.
+    """
+    # Errors name the file where there is one: an id alone does not say which folder.
+    name = str(utterance.path) if utterance.path else utterance.id
+    samples, rate = audio.read(utterance.path or utterance.content(), name=name)
+    reference = audio.first_channel(samples)
+    if seconds is not None:
+        reference = reference[: max(1, round(seconds * rate))]
+    return reference, rate
+
+
+def _load(codec: Codec, utterance: Utterance, seconds: float | None) -> _Loaded | Lost:
     try:
-        # Errors name the file where there is one: an id alone does not say which folder.
-        name = str(utterance.path) if utterance.path else utterance.id
-        samples, rate = audio.read(utterance.path or utterance.content(), name=name)
-        reference = audio.first_channel(samples)
+        reference, rate = read_reference(utterance, seconds)
         input_rate = codec.spec.sample_rate or rate
         at_rate = audio.resample(reference, rate, input_rate).astype(np.float32)
     except Exception as error:
