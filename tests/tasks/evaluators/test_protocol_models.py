@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -305,7 +306,7 @@ print("chatter that must not get between the lines")
 class CLAP:
     def __init__(self, model_fp, version, use_cuda):
         assert version == "2023"
-        self.clap = types.SimpleNamespace(logit_scale=torch.tensor(1.0))
+        self.clap = torch.nn.Linear(1, 1)
         self.args = types.SimpleNamespace(sampling_rate=44100, duration=7)
     def get_text_embeddings(self, prompts):
         print("texts", prompts)
@@ -316,6 +317,35 @@ class CLAP:
         return torch.stack([audio.mean(), audio.std()])[None]
     def compute_similarity(self, a, t):
         return (a / a.norm()) @ t.T
+"""
+
+
+_SAVE_MSCLAP = """
+import json, torch
+from transformers import GPT2Config, GPT2Model, GPT2TokenizerFast
+from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
+
+torch.manual_seed(0)
+letters = list(bytes_to_unicode().values())
+json.dump({c: i for i, c in enumerate(letters)}, open("vocab.json", "w"))
+open("merges.txt", "w").write("#version: 0.2\\n")
+GPT2TokenizerFast("vocab.json", "merges.txt", unk_token="!", bos_token="!", eos_token="!"
+    ).save_pretrained("gpt2")
+GPT2Model(GPT2Config(vocab_size=256, n_layer=1)).save_pretrained("gpt2")
+
+import yaml
+import msclap
+from pathlib import Path
+from msclap.models.clap import CLAP
+
+c = yaml.safe_load((Path(msclap.__file__).parent / "configs/config_2023.yml").read_text())
+weights = CLAP(audioenc_name=c["audioenc_name"], sample_rate=c["sampling_rate"],
+    window_size=c["window_size"], hop_size=c["hop_size"], mel_bins=c["mel_bins"], fmin=c["fmin"],
+    fmax=c["fmax"], classes_num=c["num_classes"], out_emb=c["out_emb"],
+    text_model=c["text_model"], transformer_embed_dim=c["transformer_embed_dim"],
+    d_proj=c["d_proj"]).state_dict()
+torch.save({"model": weights}, "weights.pth")
+torch.save({"model": dict(list(weights.items())[:5])}, "part.pth")
 """
 
 
@@ -331,7 +361,7 @@ def msclap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {sys.executable} "$@"\n')
     python.chmod(0o755)
     monkeypatch.setenv(clap_msclap.VARIABLE, str(python))
-    (tmp_path / "weights.pth").write_bytes(b"weights")
+    torch.save({"model": torch.nn.Linear(1, 1).state_dict()}, tmp_path / "weights.pth")
     return tmp_path / "weights.pth"
 
 
@@ -355,12 +385,27 @@ def test_msclap_without_environment_says_how_to_make_it(monkeypatch: pytest.Monk
         _ = make("clap-2023", None).identity
 
 
+@pytest.fixture(scope="module")
+def random_msclap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with random weights of CLAP 2023, and a GPT-2 of one layer where it looks first."""
+    folder = tmp_path_factory.mktemp("msclap")
+    subprocess.run(
+        [clap_msclap.interpreter(), "-c", _SAVE_MSCLAP], check=True, cwd=folder, timeout=300
+    )
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     not clap_msclap.interpreter().is_file(), reason="msclap's environment is not set up"
 )
-def test_msclap_itself_is_there() -> None:
-    assert "sha256" in make("clap-2023", None).identity
+def test_msclap_itself(random_msclap: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(random_msclap)
+    found = check(make("clap-2023", "weights.pth"))
+    assert found[0]["label"] in ("dog", "church_bells")
+    assert unpack(found[0]["embedding"]).shape == (1024,)
+    with pytest.raises(InputError, match=r"lacks \d+ parameters of CLAP 2023"):
+        make("clap-2023", "part.pth").load(lambda name: noise(1.0, 44_100))
 
 
 def test_prompts_and_tiling() -> None:

@@ -35,6 +35,11 @@ def main() -> None:
 
     asked = json.loads(line)
     clap = CLAP(model_fp=model, version="2023", use_cuda=asked["cuda"])
+    # msclap itself leaves at random, without a word, what a file does not have.
+    there = torch.load(model, map_location="cpu")["model"].keys()
+    lacking = [name for name, _ in clap.clap.named_parameters() if name not in there]
+    if lacking:
+        raise ValueError(f"{model} lacks {len(lacking)} parameters of CLAP 2023 ({lacking[0]})")
     texts = clap.get_text_embeddings(asked["prompts"])
     answer(rate=clap.args.sampling_rate, seconds=clap.args.duration)
     for line in sys.stdin:
