@@ -12,7 +12,7 @@
 set -euo pipefail
 
 MORE=3
-SAVE_S=${SAVE_S:-30} # to finish a step, save, and come down
+SAVE_S=${SAVE_S:-60} # to finish a step, save, measure, and come down
 
 pack() {
     mkdir -p "$2"
@@ -44,6 +44,7 @@ leg() {
     case $status in
         # The trainer's own status after SIGTERM, and what `timeout` makes of it.
         124 | 143) return $MORE ;;
+        137) echo "killed before it had come down: raise SAVE_S ($SAVE_S) if this goes on" >&2; return $MORE ;;
         *) return $status ;;
     esac
 }

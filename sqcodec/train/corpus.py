@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 VALIDATION_SHARE = 0.05
 SILENCE = 1e-4  # peak, full scale at 1
+ABANDONED_S = 600.0
+"""A half cache that nobody has written to for so long is of a process that was killed."""
 _DECODERS = max(2, (os.cpu_count() or 2))
 
 
@@ -148,6 +151,9 @@ def _decode(entries: Sequence[Entry], sample_rate: int, stem: Path) -> None:
     clips: list[list[Any]] = []
     skipped: list[str] = []
     start = 0
+    for path in stem.parent.glob(f"{stem.name}.*.pcm"):
+        if time.time() - path.stat().st_mtime > ABANDONED_S:
+            path.unlink(missing_ok=True)
     # Written aside and renamed, so that an interrupted decode leaves no half cache.
     partial = stem.with_suffix(f".{os.getpid()}.pcm")
     try:

@@ -43,6 +43,8 @@ def report(
     rng = trainer.world.gather(torch.get_rng_state())
     best = False
     if trainer.world.leads:
+        if stopping:  # whoever stopped the run may not wait until it is measured
+            trainer.snapshots.write(trainer.step, resuming.state(trainer, rng), best)
         values = validate(trainer, board, stopping)
         row |= {f"val_{key}": value for key, value in values.items()}
         chosen = values.get(trainer.recipe.select)

@@ -103,6 +103,20 @@ def test_a_cache_that_cannot_be_written(
     assert not list((tmp_path / "cache").glob("*.pcm"))
 
 
+def test_what_killed_processes_left_is_removed(root: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    Corpus([root], 16000, cache)
+    (index,) = cache.glob("*.json")
+    index.unlink()  # so that it is decoded again
+    old, fresh = (cache / f"{index.stem}.{pid}.pcm" for pid in (1, 2))
+    for path in (old, fresh):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    Corpus([root], 16000, cache)
+    assert fresh.exists()
+    assert not old.exists()
+
+
 def test_sources_with_licences(licensed: Path, tmp_path: Path) -> None:
     audio_fixtures.write_wav(licensed / "speech/s3.wav", audio_fixtures.babble(0.6, seed=3))
     assert Corpus([licensed], 16000, tmp_path / "cache").sources == [

@@ -194,6 +194,21 @@ def test_the_best_step_is_exported_and_kept(
     assert best["step"] == 2
 
 
+def test_a_stopped_run_is_saved_before_it_is_measured(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(root, tmp_path / "run")
+    run.train_step()
+
+    def killed(*_: object) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reporting, "validate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        reporting.report(run, [{"step_s": 1.0}], None, stopping=True)
+    assert run.snapshots.steps() == [1]
+
+
 def test_lower_is_better_for_mel() -> None:
     assert evaluation.better("mel", 1.0, 2.0)
     assert not evaluation.better("sdr", 1.0, 2.0)
