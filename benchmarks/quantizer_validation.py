@@ -7,7 +7,7 @@ and several seeds; trains the same quantizers in the bench; and correlates the t
 compare how soon a run leaves silence, not estimators. The codec's scores are of the hard quantizer
 on held-out crops: SNR over all crops together, and spectral distance.
 
-Run: ``python benchmarks/quantizer_validation.py [--base-steps 3000] [--steps 300] [--seeds 3]``.
+Run: ``python benchmarks/quantizer_validation.py [--base-steps 1000] [--steps 250] [--seeds 3]``.
 Audio: the speech clips of ``SQBENCH_SHARED/data/train`` (default ``../shared`` beside the
 repository), or any folder with ``--data``.
 """
@@ -293,8 +293,8 @@ def main() -> int:
     """Run; 0 even if the rankings disagree: that is a finding."""
     parse = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parse.add_argument("--data", type=Path, default=SHARED / "data/train/speech")
-    parse.add_argument("--base-steps", type=int, default=3000, help="without quantizing")
-    parse.add_argument("--steps", type=int, default=300, help="with each estimator")
+    parse.add_argument("--base-steps", type=int, default=1000, help="without quantizing")
+    parse.add_argument("--steps", type=int, default=250, help="with each estimator")
     parse.add_argument("--seeds", type=int, default=3)
     parse.add_argument("--kind", choices=("fsq", "cascade", "both"), default="both")
     parse.add_argument("--out", type=Path, help="write all numbers into this JSON file")
