@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sqcodec.checkpoint import load_checkpoint, tensors_sha256
+from sqcodec.checkpoint import load_checkpoint, read_card, tensors_sha256
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
@@ -87,7 +87,7 @@ def load_init(source: str, config: SQCodecConfig) -> tuple[SQCodecModel, dict[st
     Raises:
         InputError: there are none, or they are of another network.
     """
-    from sqcodec.weights import load_weights
+    from sqcodec.weights import bundled_path, load_weights
 
     path = Path(source)
     if source not in ("official", "bundled") and (path.is_file() or (path / "model.json").exists()):
@@ -96,4 +96,10 @@ def load_init(source: str, config: SQCodecConfig) -> tuple[SQCodecModel, dict[st
             "file": path.resolve().name, "sha256": tensors_sha256(model), "card": card
         }  # fmt: skip
     model, info = load_weights(config.name, source if source in ("official", "bundled") else path)
-    return model, {"source": info.source, "detail": Path(info.detail).name, "sha256": info.sha256}
+    origin: dict[str, Any] = {
+        "source": info.source, "detail": Path(info.detail).name, "sha256": info.sha256
+    }  # fmt: skip
+    if info.source == "bundled":
+        # These will be replaced one day, perhaps by what is trained from them.
+        origin["card"] = read_card(bundled_path(config.name))[1]
+    return model, origin

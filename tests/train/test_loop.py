@@ -16,6 +16,7 @@ import torch
 from train_fixtures import SMALL_ADVERSARY, TINY, speech_and_music, trainer
 
 from sqcodec.checkpoint import load_checkpoint, read_card
+from sqcodec.config import load_config
 from sqcodec.errors import InputError
 from sqcodec.train import evaluation, reporting, snapshots
 from sqcodec.train.loop import Silent, Trainer
@@ -340,6 +341,13 @@ def test_init_takes_the_weights_and_says_which(root: Path, tmp_path: Path) -> No
     assert second.init is not None
     assert second.init["file"] == "a"
     assert second.init["card"]["step"] == 1
+
+
+def test_init_from_bundled_weights_keeps_their_card() -> None:
+    _, origin = load_init("bundled", load_config("6k"))
+    assert origin["source"] == "bundled"
+    assert origin["card"]["data"]["sources"]
+    assert origin["card"]["audio_hours_heard"] > 0
 
 
 def test_a_changed_network_trains_and_is_exported(root: Path, tmp_path: Path) -> None:
