@@ -44,7 +44,7 @@ def save_checkpoint(
         InputError: a parameter is not finite, or would not be in float16.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path = Path(path)
     dtype = torch.float16 if half else torch.float32
@@ -61,7 +61,8 @@ def save_checkpoint(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, header)
+    # Not save_file, whose files nobody but their owner may read.
+    partial.write_bytes(save(tensors, header))
     os.replace(partial, path)
     return path
 

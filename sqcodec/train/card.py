@@ -57,7 +57,7 @@ def export_rest(model: SQCodecModel, discriminator: nn.Module | None, folder: Pa
 
     A changed network has no official layout.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     paths = []
     if model.config.name in list_configs():
@@ -67,5 +67,5 @@ def export_rest(model: SQCodecModel, discriminator: nn.Module | None, folder: Pa
             key: value.cpu().contiguous() for key, value in discriminator.state_dict().items()
         }
         paths.append(folder / DISCRIMINATOR_FILE)
-        save_file(tensors, paths[-1], {"torch": torch.__version__})
+        paths[-1].write_bytes(save(tensors, {"torch": torch.__version__}))
     return paths

@@ -59,6 +59,11 @@ def same(a: SQCodecModel, b: SQCodecModel, tolerance: float = 0.0) -> bool:
     return all(torch.allclose(v, theirs[k], 0, tolerance) for k, v in a.state_dict().items())
 
 
+def test_a_checkpoint_is_as_readable_as_any_file(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "any").touch()
+    assert checkpoint.stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
 def test_checkpoint_round_trip(model: SQCodecModel, checkpoint: Path) -> None:
     loaded, card = weights.load_checkpoint(checkpoint)
     assert card == {"steps": 7}
