@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
 
+from sqcodec.train.losses.stft import magnitude
+
 SCALES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (2048, 320))
 
 
@@ -37,16 +39,13 @@ class MultiScaleMel(nn.Module):
 
     def forward(self, estimate: Tensor, reference: Tensor) -> Tensor:
         """Distance between waveforms ``[B, T]``; a scalar."""
-        total = estimate.new_zeros((), dtype=torch.float32)
+        estimate, reference = estimate.float(), reference.float()
+        total = estimate.new_zeros(())
         for size in self.sizes:
             found, wanted = self._bands(estimate, size), self._bands(reference, size)
             total = total + (found - wanted).abs().mean()
         return total / len(self.sizes)
 
     def _bands(self, audio: Tensor, size: int) -> Tensor:
-        window, bank = self.get_buffer(f"window_{size}"), self.get_buffer(f"bank_{size}")
-        spectrum = torch.stft(audio.float(), size, size // 4, window=window, return_complex=True)
-        power = spectrum.real.square() + spectrum.imag.square()
-        # The magnitude's gradient at zero is undefined; the floor keeps it finite.
-        magnitude = power.clamp_min(1e-14).sqrt()
-        return (magnitude.transpose(1, 2) @ bank).clamp_min(self.eps).log10()
+        bands = magnitude(audio, self.get_buffer(f"window_{size}")).transpose(1, 2)
+        return (bands @ self.get_buffer(f"bank_{size}")).clamp_min(self.eps).log10()

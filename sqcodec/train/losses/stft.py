@@ -33,14 +33,17 @@ class MultiScaleSTFT(nn.Module):
         total = estimate.new_zeros(())
         for size in self.scales:
             # Not as one batch: the backward pass would go through the reference's half as well.
-            g, x = self._magnitude(estimate, size), self._magnitude(reference, size)
+            window = self.get_buffer(f"window_{size}")
+            g, x = magnitude(estimate, window), magnitude(reference, window)
             log_g, log_x = (m.clamp_min(self.eps).log10() for m in (g, x))
             total = total + (g - x).abs().mean() + 2.0 * (log_g - log_x).abs().mean()
         return total / len(self.scales)
 
-    def _magnitude(self, audio: Tensor, size: int) -> Tensor:
-        window = self.get_buffer(f"window_{size}")
-        spectrum = torch.stft(audio, size, size // 4, window=window, return_complex=True)
-        # The magnitude's gradient at zero is undefined; the floor keeps it finite.
-        power = spectrum.real.square() + spectrum.imag.square()
-        return power.clamp_min(1e-14).sqrt()
+
+def magnitude(audio: Tensor, window: Tensor) -> Tensor:
+    """Magnitudes ``[B, N/2 + 1, frames]`` of ``[B, T]`` by a window ``[N]`` at steps of ``N/4``."""
+    size = len(window)
+    spectrum = torch.stft(audio, size, size // 4, window=window, return_complex=True)
+    # The magnitude's gradient at zero is undefined; the floor keeps it finite.
+    power = spectrum.real.square() + spectrum.imag.square()
+    return power.clamp_min(1e-14).sqrt()
