@@ -150,7 +150,7 @@ def test_killed_while_listening_and_run_again(data: str, tmp_path: Path) -> None
     assert 0 < len(kept) < 12
     done = subprocess.run([*command, str(killed)], capture_output=True, text=True, env=MORE)
     assert done.returncode == 0, done.stderr
-    made = f"{12 - len(kept)} predictions made, {len(kept)} there already"
+    made = f"{12 - len(kept)} predicted, {len(kept)} were there already"
     assert made in done.stderr
     assert observations(killed) == observations(whole)
 

@@ -239,7 +239,7 @@ def test_killed_and_run_again(data: Path, tmp_path: Path) -> None:
     assert 0 < len(kept) < 12
     done = subprocess.run([*command, str(killed)], capture_output=True, text=True)
     assert done.returncode == 0
-    assert f"{12 - len(kept)} scores computed, {len(kept)} were there already" in done.stderr
+    assert f"{12 - len(kept)} scored, {len(kept)} were there already" in done.stderr
     assert _scores(killed) == _scores(whole)
     assert all(_scores(killed)[key] == value for key, value in kept.items())
     tables = [
