@@ -122,6 +122,13 @@ def test_spool(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_spool_keeps_of_one_key_the_last_and_mixes_no_clips() -> None:
+    with Spool(in_memory=0) as spool:
+        for key, value in (("a", 1.0), ("a", 2.0), ("b", 3.0)):
+            spool.put(("c", key), np.full(4, value, np.float32), 8000)
+        assert [spool.get(("c", key))[0][0] for key in "ab"] == [2.0, 3.0]
+
+
 def test_codecs_in_parts_hear_the_same(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ class Spool:
         self.bytes = 0
         self._held: dict[Key, tuple[NDArray[np.float32] | Path, int]] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._files = 0
 
     def __enter__(self) -> Spool:
         return self
@@ -51,7 +52,9 @@ class Spool:
             return
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="sqbench-")
-        path = Path(self._folder.name) / f"{len(self._held)}.npy"
+        # Not the number of keys: a key put again adds a file and no key.
+        path = Path(self._folder.name) / f"{self._files}.npy"
+        self._files += 1
         np.save(path, samples)
         self._held[key] = (path, rate)
 
