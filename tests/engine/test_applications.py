@@ -139,6 +139,22 @@ def test_codecs_in_parts_hear_the_same(
     assert observations(tmp_path / "one") == observations(tmp_path / "each")
 
 
+def test_evaluators_listen_before_more_is_decoded_than_the_disk_may_hold(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codecs = ["mulaw-8", "silence"]
+    early = []
+    for name, limit in (("one", 1 << 32), ("each", 0)):
+        monkeypatch.setattr("sqbench.engine.run.ON_DISK", limit)
+        out = tmp_path / name
+        sqbench.evaluate(codecs, data, suite="application", evaluators=WHO, out=out)
+        (path,) = out.glob("*/records.jsonl")
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        second = next(i for i, r in enumerate(rows) if r["codec"] == "silence")
+        early.append(any(r["kind"] == "observation" for r in rows[:second]))
+    assert early == [False, True]
+
+
 def test_killed_while_listening_and_run_again(data: str, tmp_path: Path) -> None:
     command = [
         sys.executable, "-m", "sqbench", "run", "--codec", "mulaw-8", "--data", data, "--suite",
