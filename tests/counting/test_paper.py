@@ -148,9 +148,9 @@ def test_every_row_of_the_paper_has_a_codec_and_they_stand_in_its_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(run, "_counted", lambda entry, convention: entry.name)
-    found = build(convention="paper")
+    found = [str(row) for row in build(convention="paper")]
     assert set(found) == set(EXACT)
-    assert [paper.published(CODECS.get(str(name)).spec) for name in found] == list(paper.table1())
+    assert [paper.published(CODECS.get(name).spec) for name in found] == list(paper.table1())
 
 
 def test_a_decoder_that_gets_codes_has_to_project_them() -> None:

@@ -153,7 +153,7 @@ def test_folds_hold_whole_groups_and_all_classes() -> None:
 
 
 def test_discriminants_are_those_of_the_formula() -> None:
-    """One covariance of all classes, shrunk half way to a sphere; equal priors whatever the counts."""
+    """One covariance of all classes, shrunk half way to a sphere; equal priors, unequal counts."""
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 2, 3], [60, 40, 20])  # of four classes
     rows = rng.uniform(0.1, 5.0, 6) * (
