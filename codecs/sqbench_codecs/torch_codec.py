@@ -226,9 +226,7 @@ class TorchCodec(Codec):
             found = type(codes).__name__
         elif codes.is_floating_point() or codes.is_complex():
             found = f"{codes.dtype}"
-        elif codes.ndim == 2 and (books > 1 or codes.shape[0] != batch):
-            found = f"shape {list(codes.shape)}"
-        elif codes.ndim != 2 and (codes.ndim != 3 or tuple(codes.shape[:2]) != (batch, books)):
+        elif tuple(codes.shape[:-1]) not in [(batch, books)] + [(batch,)] * (books == 1):
             found = f"shape {list(codes.shape)}"
         if found:
             raise InputError(

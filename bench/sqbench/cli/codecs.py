@@ -1,4 +1,4 @@
-"""``sqbench codecs``: every operating point, and what it needs; ``codecs check`` tries one's own."""
+"""``sqbench codecs``: every operating point, and what it needs; ``check`` tries one's own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqbench.cli.run import add_device, add_weights
-
-
 
 if TYPE_CHECKING:
     from sqbench_codecs import CodecEntry
@@ -65,9 +63,7 @@ def _check(names: Sequence[str], options: argparse.Namespace) -> int:
     from sqbench.engine.contract import check
 
     check_device(options.device)
-    found = [
-        check(name, weights=options.weights, device=options.device) for name in chosen(names)
-    ]
+    found = [check(name, weights=options.weights, device=options.device) for name in chosen(names)]
     if options.format == "json":
         print(json.dumps([asdict(each) | {"ok": each.ok} for each in found], indent=1))
         return 0 if all(each.ok for each in found) else 2
