@@ -148,14 +148,17 @@ def load_checkpoint(
 def build_model(
     config: SQCodecConfig, tensors: Mapping[str, Tensor], files: Mapping[str, str]
 ) -> SQCodecModel:
-    """The network with these tensors, all of them and nothing else, in float32."""
+    """The network with copies of these tensors, all of them and nothing else, in float32."""
+    import torch
+
+    from sqcodec.isolation import isolated
     from sqcodec.model import SQCodecModel
-    from sqcodec.model.conv import uninitialised
 
     def file_of(key: str) -> str:
         return files.get(key.split(".")[0]) or files.get("") or next(iter(files.values()))
 
-    with uninitialised():
+    # Without values to draw: the caller's random numbers and default dtype are not touched.
+    with isolated(), torch.device("meta"):
         model = SQCodecModel(config)
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     remedy = f"They are not the weights of {config.name}, or the file is incomplete."
@@ -176,7 +179,9 @@ def build_model(
                 remedy=remedy,
             )
     _check_finite(tensors, file_of)
-    model.load_state_dict({key: value.float() for key, value in tensors.items()}, strict=True)
+    with isolated():
+        copies = {key: value.detach().to(torch.float32, copy=True) for key, value in tensors.items()}
+        model.load_state_dict(copies, strict=True, assign=True)
     return model.eval()
 
 
