@@ -112,7 +112,8 @@ def get(name: str) -> Metric:
                 found=f"{entry.name!r}",
                 remedy="Change its attribute `name`.",
             )
-        _loaded[name] = entry.load()
+        # Several threads may have made one: all get the first.
+        return _loaded.setdefault(name, entry.load())
     return _loaded[name]
 
 
