@@ -87,6 +87,16 @@ def read_card(path: str | os.PathLike[str]) -> tuple[SQCodecConfig, dict[str, An
     return SQCodecConfig.from_dict(values, origin=f"config in {path}"), card
 
 
+def has_card(path: Path) -> bool:
+    """Whether a safetensors file says what it is of, in whatever format.
+
+    Raises:
+        InputError: the file is missing, damaged or no safetensors file.
+    """
+    header = _read_header(path)
+    return "config_json" in header or "config" in header or "card" in header
+
+
 def _read_header(path: Path) -> dict[str, str]:
     """Metadata of a safetensors file, whose declared size is checked against the real one."""
     check_file(path, "a safetensors checkpoint")
@@ -183,6 +193,17 @@ def build_model(
         copies = {key: value.detach().to(torch.float32, copy=True) for key, value in tensors.items()}
         model.load_state_dict(copies, strict=True, assign=True)
     return model.eval()
+
+
+def network_names(config: SQCodecConfig) -> list[str]:
+    """Names of all tensors of a network."""
+    import torch
+
+    from sqcodec.isolation import isolated
+    from sqcodec.model import SQCodecModel
+
+    with isolated(), torch.device("meta"):
+        return list(SQCodecModel(config).state_dict())
 
 
 def tensors_sha256(model: nn.Module) -> str:

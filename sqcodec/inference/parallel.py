@@ -8,14 +8,11 @@ threads there are, as blocks are the same and each is computed by one.
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from pathlib import Path
 
 import torch
 
@@ -46,12 +43,8 @@ def for_blocks(
     starts = range(0, rows, size)
     available = torch.get_num_threads()
     if available == 1:
-        before = _product_threads()(1)
-        try:
-            for start in starts:
-                work(start, min(rows, start + size))
-        finally:
-            _product_threads()(before)
+        for start in starts:
+            work(start, min(rows, start + size))
         return
     counter = itertools.count()  # next() on it is atomic
 
@@ -84,7 +77,6 @@ def _start(threads: int) -> ThreadPoolExecutor:
     def alone() -> None:
         torch.get_num_threads()  # a thread's first call takes on everyone's number
         torch.set_num_threads(1)
-        _product_threads()(1)
         started.wait()
 
     pool = ThreadPoolExecutor(threads, "sqcodec", initializer=alone)
@@ -93,23 +85,6 @@ def _start(threads: int) -> ThreadPoolExecutor:
     # The setting is that of a thread, but its value for new threads is everyone's.
     torch.set_num_threads(threads)
     return pool
-
-
-@cache
-def _product_threads() -> Callable[[int], int]:
-    """MKL's own number of threads for the calling thread: sets it, gives the one before.
-
-    Where torch multiplies by MKL, `torch.set_num_threads` sets that number for all threads at once,
-    and the last one to call it would decide on the last bits of everyone's products.
-    """
-    for library in (Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*"):
-        try:
-            found = ctypes.CDLL(str(library)).MKL_Set_Num_Threads_Local
-        except (OSError, AttributeError):
-            continue
-        found.argtypes, found.restype = [ctypes.c_int], ctypes.c_int
-        return lambda threads: int(found(threads))
-    return lambda threads: threads
 
 
 def _in_child() -> None:
