@@ -17,7 +17,7 @@ from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
 from sqcodec.train import card as cards
-from sqcodec.train import reporting, resuming
+from sqcodec.train import precision, reporting, resuming
 from sqcodec.train.corpus import Corpus
 from sqcodec.train.crops import Loader, Prefetcher
 from sqcodec.train.distributed import World
@@ -105,7 +105,7 @@ class Trainer:
         compiled: bool = False,
         perceptual: WhisperPerceptual | None = None,
     ) -> None:
-        assert (perceptual is None) == (recipe.perceptual == "none")
+        assert (perceptual is None) == (recipe.perceptual.source == "none")
         self.config, self.recipe = recipe.network(config), recipe
         self.corpus, self.out = corpus, out
         self.device, self.world = torch.device(device), world or World()
@@ -265,6 +265,7 @@ class Trainer:
             "stages": self.stages,
             "init": self.init,
             "processes": self.world.size,
+            "precision": precision.resolve(self.recipe.precision, self.device),
             "perceptual": self.perceptual.identity if self.perceptual else "none",
         }
 

@@ -89,7 +89,7 @@ def test_a_rows_own_change_wins_over_what_all_rows_have(
     first, second = (
         load_recipe(["published"], "reduced").override(options.set) for options in seen
     )
-    assert (first.perceptual, second.perceptual) == ("mine", "none")
+    assert (first.perceptual.source, second.perceptual.source) == ("mine", "none")
     assert first.seconds == second.seconds == 7 * 0.84375
     assert all(options.cache == tmp_path / "cache" for options in seen)
 
