@@ -62,6 +62,10 @@ def parser() -> argparse.ArgumentParser:
     parse.add_argument("--max-steps", type=_positive, help="optimiser steps in all")
     parse.add_argument("--every", type=_positive, default=100, help="steps between checkpoints")
     parse.add_argument(
+        "--save-minutes", type=_natural, default=0, metavar="MINUTES",
+        help="write a checkpoint after so long even if none is due by --every; 0: never",
+    )  # fmt: skip
+    parse.add_argument(
         "--evaluate-every", type=_natural, default=1000,
         help="steps between runs of sqbench's metrics, the last step has one too; 0: never",
     )  # fmt: skip
@@ -202,7 +206,10 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
         device=device,
         world=world,
         cadence=Cadence(
-            every=options.every, evaluate_every=options.evaluate_every, keep=options.keep
+            every=options.every,
+            evaluate_every=options.evaluate_every,
+            keep=options.keep,
+            minutes=options.save_minutes,
         ),
         compiled=options.compile,
         perceptual=perceptual,

@@ -48,11 +48,13 @@ class Cadence:
         evaluate_every: steps between runs of sqbench's metrics; the last step has one too.
             0 for never.
         keep: checkpoints that stay beside the best.
+        minutes: between checkpoints, whatever the steps take; 0 for reports' alone.
     """
 
     every: int = 100
     evaluate_every: int = 1000
     keep: int = 2
+    minutes: float = 0.0
 
 
 class Monitor(Protocol):
@@ -185,7 +187,7 @@ class Trainer:
         board = Board(self.out, self.config.sample_rate) if self.world.leads else None
         batches = Prefetcher(self._batch, self.step * self.recipe.accumulate)
         recent: list[dict[str, float]] = []
-        since = time.monotonic()
+        since = saved = time.monotonic()
         try:
             with Stop() as stop:
                 while self.step < self.recipe.max_steps:
@@ -208,6 +210,11 @@ class Trainer:
                             board.scalars(report)
                             monitor.report(report)
                         recent, since = [], time.monotonic()
+                        saved = since
+                    elif self.world.any(self._due(saved), self.device):
+                        saved = time.monotonic()
+                        self.seconds, since = self.seconds + saved - since, saved
+                        resuming.save(self)
                     if stopping:
                         return stop.signal
         finally:
@@ -218,6 +225,11 @@ class Trainer:
             adversary = self.adversary.module if self.adversary else None
             cards.export_rest(self.evaluated, adversary, self.out)
         return 0
+
+    def _due(self, saved: float) -> bool:
+        """Whether a checkpoint is, of which the last was written at ``saved`` (monotonic s)."""
+        minutes = self.cadence.minutes
+        return minutes > 0 and time.monotonic() - saved >= 60.0 * minutes
 
     def train_step(self, batches: Sequence[Tensor] | None = None) -> dict[str, float]:
         """One optimiser step; a non-finite one is skipped and counted.

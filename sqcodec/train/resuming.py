@@ -42,6 +42,13 @@ def state(trainer: Trainer, rng: list[Tensor] | None = None) -> dict[str, Any]:
     return state
 
 
+def save(trainer: Trainer) -> None:
+    """Write a checkpoint between reports; all processes take part."""
+    rng = trainer.world.gather(torch.get_rng_state())
+    if trainer.world.leads:
+        trainer.snapshots.write(trainer.step, state(trainer, rng), best=False)
+
+
 def restore(trainer: Trainer, path: Path) -> None:
     """Continue from a checkpoint of the same network.
 

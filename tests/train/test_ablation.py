@@ -94,6 +94,23 @@ def test_a_rows_own_change_wins_over_what_all_rows_have(
     assert all(options.cache == tmp_path / "cache" for options in seen)
 
 
+def test_rows_start_from_the_same_weights_and_not_again_when_they_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(command, "run", lambda options: seen.append(options) or 1)
+    arguments = ["--config", "6k", "--data", "x", "--out", str(tmp_path), "--init", "bundled",
+                 "--rows", "no-perceptual"]  # fmt: skip
+    ablation.main(arguments)
+    (tmp_path / "no-perceptual/checkpoints").mkdir(parents=True)
+    (tmp_path / "no-perceptual/checkpoints/step-00000001.pt").touch()
+    ablation.main(arguments)
+    assert [(options.init, options.resume) for options in seen] == [
+        ("bundled", False),
+        (None, True),
+    ]
+
+
 def test_a_stopped_run_stops_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "run", lambda options: 130)
     assert ablation.main(["--config", "reduced", "--data", "x", "--out", str(tmp_path)]) == 130

