@@ -191,6 +191,7 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
             device=device,
             context=recipe.perceptual.context,
             silence=recipe.perceptual.silence,
+            noise=recipe.perceptual.noise,
         )
     # One process of a machine decodes; the others find its cache. A dry run's are not shared.
     if world.local_rank and not options.dry_run:

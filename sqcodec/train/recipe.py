@@ -74,7 +74,7 @@ class Recipe:
             ("max_steps", 1), ("batch_size", 1), ("accumulate", 1), ("windows", 1),
             ("max_skipped", 1), ("adversary.every", 1), ("quantizer.bypass_steps", 0),
             ("seconds", 0), ("model.window", 0), ("optimizer.warmup_steps", 0),
-            ("losses.perceptual", 0), ("perceptual.silence", 0),
+            ("losses.perceptual", 0), ("perceptual.silence", 0), ("perceptual.noise", 0),
         ):  # fmt: skip
             if (value := self.get(key)) < lowest:
                 raise InputError(f"recipe, {key}", expected=f"at least {lowest}", found=str(value))

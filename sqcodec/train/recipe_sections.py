@@ -78,11 +78,13 @@ class Perceptual:
         context: ``padded``: the encoder sees 30 s, as published; ``clip``: the crop alone, at a
             fraction of the cost.
         silence: seconds behind the crop with ``clip``.
+        noise: RMS of white noise added to both signals, full scale at 1; 0, as published, for none.
     """
 
     source: str = "openai/whisper-tiny.en"
     context: str = "padded"
     silence: float = 1.0
+    noise: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -282,3 +282,23 @@ def test_silence_behind_a_clip_changes_features_and_does_not_count(folder: Path)
 def test_a_longer_clip_is_cut_to_the_context(folder: Path) -> None:
     loss = WhisperPerceptual.load(str(folder), sample_rate=16000, context="clip", silence=1.0)
     assert loss.features(_speech_like(40000)).shape == (2, POSITIONS, 16)
+
+
+def test_noise_bounds_the_gradient_and_is_the_same_in_every_call(folder: Path) -> None:
+    """Of near silence against silence: without noise, the slope of the logarithm."""
+    plain, noisy = (
+        WhisperPerceptual.load(str(folder), sample_rate=16000, context="clip", noise=noise)
+        for noise in (0.0, 1e-2)
+    )
+    reference = torch.cat([_speech_like(4000, 1), torch.zeros(1, 4000)], dim=1)
+    largest = []
+    for loss in (plain, noisy):
+        estimate = (reference + 1e-4 * torch.randn(1, 8000)).requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(estimate, reference), estimate)
+        largest.append(float(gradient.abs().max()))
+    assert largest[1] < 0.1 * largest[0]
+    other = 0.5 * reference
+    assert noisy(other, reference).item() == noisy(other, reference).item() > 0
+    assert noisy(reference, reference).item() == 0.0
+    assert noisy.identity["noise"] == 1e-2
+    assert "noise" not in plain.identity

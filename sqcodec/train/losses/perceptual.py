@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.amp.autocast_mode import is_autocast_available
@@ -47,6 +48,9 @@ class WhisperPerceptual(nn.Module):
         identity: what the training card says of the weights; their hash and the context are added.
         context: ``padded`` or ``clip``.
         silence: seconds behind a clip.
+        noise: RMS of white noise added to both, full scale at 1; the same in every call. Without,
+            the gradient is a few enormous values: Whisper hears 80 dB below the loudest band, and
+            where a codec is not that quiet the logarithm's slope knows no bound.
 
     Attributes:
         identity: ``source`` (id, package or folder name), the hub's commit as ``revision`` where it
@@ -56,6 +60,7 @@ class WhisperPerceptual(nn.Module):
 
     mel_filters: Tensor
     hann: Tensor
+    noise: Tensor | None
 
     def __init__(
         self,
@@ -66,6 +71,7 @@ class WhisperPerceptual(nn.Module):
         identity: dict[str, Any],
         context: str = "padded",
         silence: float = 0.0,
+        noise: float = 0.0,
     ) -> None:
         super().__init__()
         assert context in CONTEXTS
@@ -74,6 +80,8 @@ class WhisperPerceptual(nn.Module):
         self.identity = {**identity, "sha256": tensors_sha256(self.encoder), "context": context}
         if context == "clip":
             self.identity["silence_s"] = silence
+        if noise:
+            self.identity["noise"] = noise
         self.window, self.hop = int(extractor.n_fft), int(extractor.hop_length)
         self.rate = int(extractor.sampling_rate)
         config: Any = encoder.config
@@ -86,6 +94,9 @@ class WhisperPerceptual(nn.Module):
         filters = torch.from_numpy(extractor.mel_filters).float().T.contiguous()
         self.register_buffer("mel_filters", filters, persistent=False)
         self.register_buffer("hann", torch.hann_window(self.window), persistent=False)
+        longest = _FRAMES_PER_POSITION * self.positions * self.hop
+        drawn = torch.from_numpy(np.random.default_rng(0).standard_normal(longest))
+        self.register_buffer("noise", noise * drawn.float() if noise else None, persistent=False)
 
     @classmethod
     def load(
@@ -97,6 +108,7 @@ class WhisperPerceptual(nn.Module):
         device: torch.device | str = "cpu",
         context: str = "padded",
         silence: float = 0.0,
+        noise: float = 0.0,
     ) -> WhisperPerceptual:
         """The loss with the weights that ``source`` names (see `whisper_sources.load`).
 
@@ -107,7 +119,7 @@ class WhisperPerceptual(nn.Module):
         found = whisper_sources.load(source, revision)
         loss = cls(
             found.encoder, found.extractor, sample_rate=sample_rate, identity=found.identity,
-            context=context, silence=silence,
+            context=context, silence=silence, noise=noise,
         )  # fmt: skip
         return loss.to(device)
 
@@ -148,6 +160,8 @@ class WhisperPerceptual(nn.Module):
         kind = audio.device.type if is_autocast_available(audio.device.type) else "cpu"
         with torch.autocast(kind, enabled=False):
             audio = self.resample(audio.float())
+            if self.noise is not None:
+                audio = audio[:, : len(self.noise)] + self.noise[: audio.shape[1]]
             longest = _FRAMES_PER_POSITION * self.positions
             half, whole = self.window // 2, longest * self.hop
             reached = min(longest, ceil((audio.shape[1] + half) / self.hop))
