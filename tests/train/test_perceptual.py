@@ -293,9 +293,9 @@ def test_noise_bounds_the_gradient_and_is_the_same_in_every_call(folder: Path) -
     reference = torch.cat([_speech_like(4000, 1), torch.zeros(1, 4000)], dim=1)
     largest = []
     for loss in (plain, noisy):
-        estimate = (reference + 1e-4 * torch.randn(1, 8000)).requires_grad_()
+        estimate = (reference + 1e-3 * torch.randn(1, 8000)).requires_grad_()
         (gradient,) = torch.autograd.grad(loss(estimate, reference), estimate)
-        largest.append(float(gradient.abs().max()))
+        largest.append(float(gradient[:, 4400:].abs().max()))
     assert largest[1] < 0.1 * largest[0]
     other = 0.5 * reference
     assert noisy(other, reference).item() == noisy(other, reference).item() > 0
