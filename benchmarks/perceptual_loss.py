@@ -31,11 +31,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sqcodec.config import load_config
-from sqcodec.train.corpus import Corpus
-from sqcodec.train.crops import Loader
+from sqcodec.train.data.corpus import Corpus
+from sqcodec.train.data.crops import Loader
+from sqcodec.train.data.sampler import Sampler
 from sqcodec.train.evaluation import PLAIN
 from sqcodec.train.losses.perceptual import WhisperPerceptual
-from sqcodec.train.sampler import Sampler
 from sqcodec.weights import load_weights
 
 ROWS = (("padded", 0.0), ("clip", 0.0), ("clip", 1.0), ("clip", 3.0))
@@ -68,8 +68,8 @@ def speech(arguments: argparse.Namespace) -> Tensor:
 def gradients(loss: WhisperPerceptual, decoded: Tensor, crops: Tensor) -> Tensor:
     """Gradient of every crop's own distance, ``[N, T]``."""
     estimate = decoded.clone().requires_grad_()
-    for one, reference in zip(estimate.split(1), crops.split(1), strict=True):
-        loss(one, reference).backward()  # type: ignore[no-untyped-call]
+    for i in range(len(crops)):
+        loss(estimate[i : i + 1], crops[i : i + 1]).backward()
     assert estimate.grad is not None
     return estimate.grad
 
@@ -80,20 +80,26 @@ def seconds(loss: WhisperPerceptual, decoded: Tensor, crops: Tensor) -> float:
     for _ in range(CALLS):
         estimate = decoded[:2].clone().requires_grad_()
         start = time.process_time()
-        loss(estimate, crops[:2]).backward()  # type: ignore[no-untyped-call]
+        loss(estimate, crops[:2]).backward()
         found.append(time.process_time() - start)
     return min(found)
 
 
 def median_cosine(a: Tensor, b: Tensor) -> float:
     """Of the rows of two ``[..., D]``."""
-    return statistics.median(F.cosine_similarity(a, b, dim=-1).flatten().tolist())
+    cosines: list[float] = F.cosine_similarity(a, b, dim=-1).flatten().tolist()
+    return statistics.median(cosines)
+
+
+def pairs(crops: Tensor) -> list[Tensor]:
+    """Batches of two."""
+    return [crops[i : i + 2] for i in range(0, len(crops), 2)]
 
 
 @torch.no_grad()
 def decode(crops: Tensor) -> Tensor:
     model, _ = load_weights("6kbps", "bundled")
-    return torch.cat([model(part) for part in crops.split(4)])
+    return torch.cat([model(part) for part in pairs(crops)])
 
 
 def table(crops: Tensor, rate: int = 16000) -> Sequence[str]:
@@ -108,15 +114,15 @@ def table(crops: Tensor, rate: int = 16000) -> Sequence[str]:
         crop_only.counted = own
         whole, part = (gradients(x, decoded, crops) for x in (padded, crop_only))
         with torch.no_grad():
-            expected = torch.cat([padded.features(x)[:, :own] for x in crops.split(2)])
+            expected = torch.cat([padded.features(x)[:, :own] for x in pairs(crops)])
         for context, silence in ROWS:
             loss = WhisperPerceptual.load(
                 "installed", sample_rate=rate, context=context, silence=silence, noise=noise
             )
             with torch.no_grad():
-                features = torch.cat([loss.features(x)[:, :own] for x in crops.split(2)])
-                value = float(torch.stack([loss(*pair) for pair in zip(
-                    decoded.split(2), crops.split(2), strict=True)]).mean())  # fmt: skip
+                features = torch.cat([loss.features(x)[:, :own] for x in pairs(crops)])
+                values = [loss(a, b) for a, b in zip(pairs(decoded), pairs(crops), strict=True)]
+            value = float(torch.stack(values).mean())
             mine = gradients(loss, decoded, crops)
             cells = [
                 f"{noise:g}", context, f"{silence:g}", f"{seconds(loss, decoded, crops):.2f}",

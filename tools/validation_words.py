@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from sqbench.tasks.words import edits, normaliser
 from sqbench_codecs import load_codec
-from sqcodec.train.corpus import Clip, Corpus
+from sqcodec.train.data.corpus import Clip, Corpus
 
 SAMPLE_RATE = 16000  # Whisper's
 SHORTEST_S = 3.0

@@ -17,8 +17,8 @@ from sqcodec.train.discriminator import Discriminator
 from sqcodec.train.distributed import World
 from sqcodec.train.optimizers import Optimizer, optimizer_of
 from sqcodec.train.precision import resolve
-from sqcodec.train.recipe import Recipe
-from sqcodec.train.schedule import values_at
+from sqcodec.train.recipes.recipe import Recipe
+from sqcodec.train.recipes.schedule import values_at
 
 logger = logging.getLogger(__name__)
 

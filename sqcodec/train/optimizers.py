@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from sqcodec.train.recipe import Recipe
+from sqcodec.train.recipes.recipe import Recipe
 
 
 class Optimizer(Protocol):

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from train_fixtures import speech_and_music
 
-from sqbench.report import ablation as report
-from sqbench.report.paper import table3
+from sqbench.ablation import report as report
+from sqbench.published.rows import table3
 from sqcodec.config import read_config
 from sqcodec.errors import InputError
 from sqcodec.train import ablation, command, evaluation
-from sqcodec.train.recipe import load_recipe, shipped_changes
+from sqcodec.train.recipes.recipe import load_recipe, shipped_changes
 
 transformers = pytest.importorskip("transformers", reason="the extra 'train' is not installed")
 
@@ -98,7 +98,12 @@ def test_rows_start_from_the_same_weights_and_not_again_when_they_resume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(command, "run", lambda options: seen.append(options) or 1)
+
+    def run(options: Any) -> int:
+        seen.append(options)
+        return 1
+
+    monkeypatch.setattr(command, "run", run)
     arguments = ["--config", "6k", "--data", "x", "--out", str(tmp_path), "--init", "bundled",
                  "--rows", "no-perceptual"]  # fmt: skip
     ablation.main(arguments)

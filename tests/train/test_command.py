@@ -19,7 +19,7 @@ from train_fixtures import speech_and_music
 from sqcodec.checkpoint import load_checkpoint
 from sqcodec.train import evaluation
 from sqcodec.train.command import main, parser
-from sqcodec.train.corpus import Corpus
+from sqcodec.train.data.corpus import Corpus
 
 WORKER = Path(__file__).parents[1] / "train_worker.py"
 
@@ -83,7 +83,7 @@ def test_dry_run_reads_a_cache_and_adds_nothing(
     def decoded_again(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr("sqcodec.train.corpus._decode", decoded_again)
+    monkeypatch.setattr("sqcodec.train.data.corpus._decode", decoded_again)
     assert main(["--data", str(root), "--out", str(out), "--recipe", "cpu", "--dry-run"]) == 0
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     assert not list(scratch.iterdir())

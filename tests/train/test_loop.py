@@ -148,13 +148,14 @@ def test_checkpoints_by_the_clock_between_reports_resume_exactly(
     """Due after steps 2 and 4; the report is of 5."""
     monkeypatch.setattr(Trainer, "_due", lambda run, saved: run.step in (2, 4))
     run = trainer(root, tmp_path / "out", max_steps=5, every=5)
-    written = []
+    written: list[int] = []
     write = run.snapshots.write
-    monkeypatch.setattr(
-        run.snapshots,
-        "write",
-        lambda step, *rest, **named: (written.append(step), write(step, *rest, **named))[1],
-    )
+
+    def noted(step: int, *rest: Any, **named: Any) -> Path:
+        written.append(step)
+        return write(step, *rest, **named)
+
+    monkeypatch.setattr(run.snapshots, "write", noted)
     run.run()
     assert written == [2, 4, 5]
     second = trainer(root, tmp_path / "out", max_steps=5, every=5)
