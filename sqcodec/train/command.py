@@ -224,7 +224,7 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
 
 
 def _run(options: argparse.Namespace, trainer: Trainer) -> int:
-    from sqcodec.train.loop import Silent
+    from sqcodec.train.monitor import Silent
     from sqcodec.train.progress import Terminal
 
     if not trainer.world.leads:

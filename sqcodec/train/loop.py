@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from sqcodec.train.distributed import World
 from sqcodec.train.evaluation import Crops
 from sqcodec.train.logs import Board, Log
 from sqcodec.train.losses.perceptual import WhisperPerceptual
+from sqcodec.train.monitor import Monitor, Silent
 from sqcodec.train.networks import Average, adversary_learner, codec_learner
 from sqcodec.train.objective import Objective
 from sqcodec.train.recipes.recipe import Recipe
@@ -55,26 +56,6 @@ class Cadence:
     evaluate_every: int = 1000
     keep: int = 2
     minutes: float = 0.0
-
-
-class Monitor(Protocol):
-    """Who watches a run."""
-
-    def step(self, row: dict[str, Any]) -> None:
-        """A step was taken."""
-
-    def report(self, row: dict[str, Any]) -> None:
-        """A report is due."""
-
-
-class Silent:
-    """Nobody watches."""
-
-    def step(self, row: dict[str, Any]) -> None:
-        pass
-
-    def report(self, row: dict[str, Any]) -> None:
-        pass
 
 
 class Trainer:

@@ -20,7 +20,8 @@ from sqcodec.checkpoint import load_checkpoint, read_card
 from sqcodec.config import load_config
 from sqcodec.errors import InputError
 from sqcodec.train import evaluation, reporting, snapshots
-from sqcodec.train.loop import Cadence, Silent, Trainer
+from sqcodec.train.loop import Cadence, Trainer
+from sqcodec.train.monitor import Silent
 from sqcodec.train.record import finite, open_stage
 from sqcodec.train.resuming import load_init
 
