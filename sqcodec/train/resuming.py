@@ -38,6 +38,12 @@ def state(trainer: Trainer) -> dict[str, Any]:
     return state
 
 
+def save(trainer: Trainer) -> None:
+    """Write a checkpoint between reports."""
+    if trainer.world.leads:
+        trainer.snapshots.write(trainer.step, state(trainer), best=False)
+
+
 def restore(trainer: Trainer, path: Path) -> None:
     """Continue from a checkpoint of the same network.
 

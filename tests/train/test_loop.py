@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from sqcodec.checkpoint import load_checkpoint, read_card
 from sqcodec.config import load_config
 from sqcodec.errors import InputError
 from sqcodec.train import evaluation, reporting, snapshots
-from sqcodec.train.loop import Silent, Trainer
+from sqcodec.train.loop import Cadence, Trainer
+from sqcodec.train.monitor import Silent
 from sqcodec.train.record import finite, open_stage
 from sqcodec.train.resuming import load_init
 
@@ -148,6 +150,39 @@ def test_skipped_steps_are_null_in_the_log_and_in_no_hours(
     assert _rows(run, "step")[0]["loss"] is None
     assert _rows(run)[0]["skipped"] == 1
     assert run.audio_seconds == 0.0
+
+
+def test_checkpoints_by_the_clock_between_reports_resume_exactly(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Due after steps 2 and 4; the report is of 5."""
+    monkeypatch.setattr(Trainer, "_due", lambda run, saved: run.step in (2, 4))
+    run = trainer(root, tmp_path / "out", max_steps=5, every=5)
+    written: list[int] = []
+    write = run.snapshots.write
+
+    def noted(step: int, *rest: Any, **named: Any) -> Path:
+        written.append(step)
+        return write(step, *rest, **named)
+
+    monkeypatch.setattr(run.snapshots, "write", noted)
+    run.run()
+    assert written == [2, 4, 5]
+    second = trainer(root, tmp_path / "out", max_steps=5, every=5)
+    second.resume(second.snapshots.path(4))
+    assert second.seconds > 0
+    second.train_step()
+    for a, b in zip(_tensors(run.state()["codec"]), _tensors(second.state()["codec"]), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(0.0, False), (0.5, True), (5.0, False)])
+def test_a_checkpoint_is_due_by_the_clock(
+    minutes: float, expected: bool, root: Path, tmp_path: Path
+) -> None:
+    run = trainer(root, tmp_path / "out")
+    run.cadence = Cadence(minutes=minutes)
+    assert run._due(time.monotonic() - 60.0) is expected
 
 
 def test_reports_have_what_a_reader_needs(root: Path, tmp_path: Path) -> None:
