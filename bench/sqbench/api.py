@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sqbench.data.base import Source
+from sqbench.data.files import listed
 from sqbench.data.resolve import open_source
 from sqbench.engine.assignment import Assignment, assign
 from sqbench.engine.jobs import Selection, nothing, select
@@ -145,6 +146,8 @@ def run(
     )
     if wanted and not selection.items:
         raise InputError(f"data {source.location}", expected="at least one clip", found="none")
+    if unread := source.unread():
+        monitor.note(f"data {source.location}: not read: {listed(unread)}")
     plan = Plan(
         codecs=codecs,
         selection=selection,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
 
-from sqbench.data.base import Source, Utterance
+from sqbench.data.base import ALL, Source, Utterance
 from sqbench.data.slt import SLTSource
 from sqbench.statistics import N_BOOT, Interval
 
@@ -138,7 +138,8 @@ class Task(ABC):
         found: dict[str, Utterance] = {}
         for utterance in utterances:
             label = first(utterance.labels, self.labels)
-            if label and utterance.category == self.category:
+            # A label of the task says what nothing else does.
+            if label and utterance.category in (self.category, ALL):
                 found[utterance.id] = utterance
                 clips[utterance.id] = self.clip(utterance, label)
         return TaskData(clips=clips), found
