@@ -16,7 +16,6 @@ from sqcodec.arrays import audio_tensor, code_tensor
 from sqcodec.checkpoint import build_model
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
-from sqcodec.inference.compiled import CompiledEngine
 from sqcodec.inference.engine import Engine
 from sqcodec.isolation import isolated
 from sqcodec.model import SQCodecModel
@@ -47,14 +46,12 @@ class SQCodec:
         weights: WeightsInfo,
         *,
         device: str | torch.device = "cpu",
-        compile: bool = False,
     ) -> None:
         self.device = torch.device(device)
         self.weights = weights
-        self._compile = compile
         with isolated(self.device):
             self.model = model.to(device).eval()
-            self._engine = CompiledEngine(self.model) if compile else Engine(self.model)
+            self._engine = Engine(self.model)
 
     @classmethod
     def from_pretrained(
@@ -64,7 +61,6 @@ class SQCodec:
         *,
         device: str | torch.device = "cpu",
         revision: str | None = None,
-        compile: bool = False,
         notify: Callable[[str], None] | None = None,
     ) -> SQCodec:
         """Load a setting, such as ``6kbps`` (or ``6k``, ``sqcodec-6k``), or a path.
@@ -78,14 +74,13 @@ class SQCodec:
                 or of a folder with the five published files.
             device: torch device.
             revision: branch, tag or commit of the official repository.
-            compile: run whole clips through torch.compile, of any length that fits into memory.
             notify: gets one line that says which weights were taken; by default it is logged.
 
         Raises:
             InputError: unknown setting, or weights that are missing, damaged or of another one.
         """
         model, info = load_weights(name, weights, revision=revision, notify=notify)
-        return cls(model, info, device=device, compile=compile)
+        return cls(model, info, device=device)
 
     @property
     def config(self) -> SQCodecConfig:
@@ -182,19 +177,17 @@ class SQCodec:
     def __reduce__(self) -> tuple[Any, ...]:
         # The network itself has no pickled form: its weight norm is a class made at run time.
         state = dict(self.model.state_dict())
-        return _rebuild, (self.config.to_dict(), state, asdict(self.weights), self._compile)
+        return _rebuild, (self.config.to_dict(), state, asdict(self.weights))
 
     def __repr__(self) -> str:
         return f"SQCodec({self.config.name!r}, weights={self.weights.source!r})"
 
 
-def _rebuild(
-    config: dict[str, Any], state: dict[str, Tensor], weights: dict[str, str], compile: bool
-) -> SQCodec:
+def _rebuild(config: dict[str, Any], state: dict[str, Tensor], weights: dict[str, str]) -> SQCodec:
     """What `SQCodec.__reduce__` made, on the device that its tensors are on now."""
     device = next(iter(state.values())).device
     model = build_model(SQCodecConfig.from_dict(config), state, {"": "pickled codec"})
-    return SQCodec(model, WeightsInfo(**weights), device=device, compile=compile)
+    return SQCodec(model, WeightsInfo(**weights), device=device)
 
 
 # It makes a codec of numbers and runs nothing else, so that torch.load may call it by default.

@@ -62,9 +62,7 @@ def code_tensor(codes: Any, device: torch.device, codebook_size: int, of: str) -
     """
     found = _tensor(codes, "codes to decode", "integers [B, N] or [N]")
     if found.ndim not in (1, 2) or found.dtype not in _INTEGERS:
-        raise InputError(
-            "codes to decode", expected="integers [B, N] or [N]", found=_what(found)
-        )
+        raise InputError("codes to decode", expected="integers [B, N] or [N]", found=_what(found))
     # Unsigned 64-bit values beyond int64 become negative, hence out of range.
     found = found.to(device, torch.int64).contiguous()
     if found.is_inference():

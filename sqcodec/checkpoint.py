@@ -190,7 +190,9 @@ def build_model(
             )
     _check_finite(tensors, file_of)
     with isolated():
-        copies = {key: value.detach().to(torch.float32, copy=True) for key, value in tensors.items()}
+        copies = {
+            key: value.detach().to(torch.float32, copy=True) for key, value in tensors.items()
+        }
         model.load_state_dict(copies, strict=True, assign=True)
     return model.eval()
 

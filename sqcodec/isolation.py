@@ -96,9 +96,7 @@ def _set_process() -> list[Callable[[], None]]:
     # The fastest of cuDNN's algorithms is another one on another day.
     ensure(cudnn.benchmark, False, lambda value: setattr(cudnn, "benchmark", value))
     for kind in ("flash", "mem_efficient", "math"):  # torch.nn.attention.sdpa_kernel
-        ensure(
-            getattr(cuda, f"{kind}_sdp_enabled")(), True, getattr(cuda, f"enable_{kind}_sdp")
-        )
+        ensure(getattr(cuda, f"{kind}_sdp_enabled")(), True, getattr(cuda, f"enable_{kind}_sdp"))
     return restore
 
 

@@ -69,10 +69,12 @@ def columns_for(rows: Iterable[Row]) -> tuple[Column, ...]:
         for key, cell in row.cells.items():
             if key not in known and key not in extra:
                 prefix = "" if cell.category == "speech" else f"{cell.category.capitalize()} "
+                like = next((c for c in FIXED if c.key == cell.metric), None)
                 extra[key] = Column(
                     key=key,
                     title=prefix + cell.metric.upper(),
-                    digits=3,
+                    unit=like.unit if like else "",
+                    digits=like.digits if like else 3,
                     direction=direction_of(cell.metric, row),
                     scores=True,
                 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
 
-from sqbench.data.base import Source, Utterance
+from sqbench.data.base import ALL, Source, Utterance
 from sqbench.data.slt import SLTSource
 from sqbench.statistics import N_BOOT, Interval
 
@@ -106,6 +106,7 @@ class Task(ABC):
         labels: columns of a manifest that hold the truth, the first that is there counts.
         category: of the clips of a manifest that it is for.
         quantities: what `score` returns, the reported one first.
+        at_once: clips of a label that make sense together where only some are taken.
     """
 
     name: ClassVar[str]
@@ -113,6 +114,7 @@ class Task(ABC):
     labels: ClassVar[tuple[str, ...]]
     category: ClassVar[str]
     quantities: ClassVar[tuple[Quantity, ...]]
+    at_once: ClassVar[int] = 1
 
     def data(self, source: Source) -> tuple[TaskData, dict[str, Utterance]]:
         """The clips that the task covers in a source, and their utterances, by id.
@@ -136,7 +138,8 @@ class Task(ABC):
         found: dict[str, Utterance] = {}
         for utterance in utterances:
             label = first(utterance.labels, self.labels)
-            if label and utterance.category == self.category:
+            # A label of the task says what nothing else does.
+            if label and utterance.category in (self.category, ALL):
                 found[utterance.id] = utterance
                 clips[utterance.id] = self.clip(utterance, label)
         return TaskData(clips=clips), found
