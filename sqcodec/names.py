@@ -1,4 +1,4 @@
-"""Tensors under other names than ours: wrapped, compiled, nested, or with weight norm's old names."""
+"""Tensors under other names than ours: wrapped, compiled, nested, or with old names."""
 
 from __future__ import annotations
 
