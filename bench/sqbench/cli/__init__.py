@@ -22,6 +22,7 @@ COMMANDS = (
     "complexity",
     "tokens",
     "listen",
+    "train",
     "doctor",
     "fetch",
     "encode",
