@@ -6,12 +6,12 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from sqcodec.train.record import finite
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +141,8 @@ class Board:
 
 def spectrogram_image(audio: Tensor, size: int = 512) -> Tensor:
     """Audio ``[T]`` as a grey image ``[1, size / 2 + 1, frames]``, loud is dark, low is below."""
+    import torch
+
     window = torch.hann_window(size)
     spectrum = torch.stft(audio.float(), size, size // 4, window=window, return_complex=True).abs()
     level = 20.0 * spectrum.clamp_min(1e-7).log10()
