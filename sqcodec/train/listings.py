@@ -14,8 +14,10 @@ from sqcodec.train.recipes.values import example
 class Print(argparse.Action):
     """An option that prints lines and ends the program, as ``--help`` does."""
 
-    def __init__(self, *arguments: Any, lines: Callable[[], Iterator[str]], **options: Any) -> None:
-        super().__init__(*arguments, nargs=0, **options)
+    def __init__(
+        self, option_strings: list[str], dest: str, *, lines: Callable[[], Iterator[str]], help: str
+    ) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
         self._lines = lines
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:

@@ -103,7 +103,8 @@ class Board:
         }
         rows = "".join(f"| {key} | {value} |\n" for key, value in plain.items())
         self._writer.add_text("recipe", f"| key | value |\n|---|---|\n{rows}")
-        for summary in hparams(plain, {"val/snr_db": 0}):
+        summaries = hparams(plain, {"val/snr_db": 0})  # type: ignore[no-untyped-call]
+        for summary in summaries:
             self._writer.file_writer.add_summary(summary)
 
     def step(self, row: dict[str, Any]) -> None:
