@@ -31,10 +31,10 @@ from typing import Any, TypeAlias
 from metric_pairs import RATE, make_pairs
 
 from sqbench import audio
-from sqbench.metrics import registry
+from sqbench.engine.pool import WORKER_ENVIRONMENT, ProcessPool
+from sqbench.engine.worker import peak_rss_bytes
+from sqbench.metrics import catalogue
 from sqbench.metrics.protocol import prepare
-from sqbench.runner.pool import WORKER_ENVIRONMENT, ProcessPool
-from sqbench.runner.worker import peak_rss_bytes
 from sqbench.scoring import score_folders
 
 HERE = Path(__file__).resolve()
@@ -69,7 +69,7 @@ def answer_ours(reference: Path, estimate: Path) -> Answer:
     answer = {READING: [time.process_time() - start, 0.0]}
     for metric in METRICS:
         start = time.process_time()
-        value = registry.get(metric).measure(pair)
+        value = catalogue.get(metric).measure(pair)
         answer[metric] = [time.process_time() - start, value]
     return answer
 

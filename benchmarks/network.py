@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from sqcodec import SQCodec
-from sqcodec.model.engine import Engine
+from sqcodec.inference.engine import Engine
 
 SHARED = Path(os.environ.get("SQBENCH_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 

@@ -38,15 +38,15 @@ from sqbench.quantization.experiment import train
 from sqbench.quantization.vector import ProjectedQuantizer
 from sqcodec.config import SQCodecConfig
 from sqcodec.model import SQCodecModel
-from sqcodec.model.estimators import annealed
 from sqcodec.model.fsq import FSQ
-from sqcodec.train.corpus import Corpus
-from sqcodec.train.crops import Loader
+from sqcodec.quantize.estimators import annealed
+from sqcodec.train.data.corpus import Corpus
+from sqcodec.train.data.crops import Loader
+from sqcodec.train.data.sampler import Sampler
 from sqcodec.train.distributed import World
 from sqcodec.train.losses.stft import MultiScaleSTFT
 from sqcodec.train.objective import Objective
-from sqcodec.train.recipe_sections import Data, Losses
-from sqcodec.train.sampler import Sampler
+from sqcodec.train.recipes.sections import Data, Losses
 
 SHARED = Path(os.environ.get("SQBENCH_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 LEVELS = 5

@@ -43,7 +43,7 @@ from sqcodec.train.distributed import World
 from sqcodec.train.losses.stft import MultiScaleSTFT
 from sqcodec.train.networks import codec_learner
 from sqcodec.train.objective import Objective
-from sqcodec.train.recipe import Recipe, load_recipe
+from sqcodec.train.recipes.recipe import Recipe, load_recipe
 from sqcodec.train.step import Stepper
 from sqcodec.train.usage import CodeUsage
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
+from sqcodec.inference.compiled import CompiledEngine
+from sqcodec.inference.engine import Engine
 from sqcodec.model import SQCodecModel
-from sqcodec.model.compiled import CompiledEngine
-from sqcodec.model.engine import Engine
 from sqcodec.weights import WeightsInfo, load_weights
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class SQCodec:
 
     Calls pad the audio as the published network does, never resample or change the level, and
     work on any length: long clips go in segments, with the result of the whole (see
-    `sqcodec.model.engine`). On a CPU the clips of a batch run one by one, so that a clip's codes
-    do not depend on its neighbours to the last bit.
+    `sqcodec.inference.engine`). On a CPU the clips of a batch run one by one, so that a clip's
+    codes do not depend on its neighbours to the last bit.
 
     Attributes:
         model: the network behind it. To change its parameters, make a new `SQCodec` from it.

@@ -12,7 +12,7 @@ import numpy as np
 
 from sqbench.tasks.base import Clip
 from sqbench.tasks.evaluators.base import Evaluator, Read, Waveform
-from sqbench.tasks.evaluators.registry import EvaluatorEntry
+from sqbench.tasks.evaluators.catalogue import EvaluatorEntry
 from sqcodec.errors import InputError
 
 HEARD = "SQBENCH_TEST_HEARD"

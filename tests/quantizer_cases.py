@@ -10,7 +10,7 @@ from torch import Tensor
 from sqbench.quantization.quantizer import Quantizer
 from sqbench.quantization.scalar import ScalarQuantizer, SignQuantizer
 from sqbench.quantization.vector import ResidualQuantizer, VectorQuantizer
-from sqcodec.model import estimators as formulas
+from sqcodec.quantize import estimators as formulas
 
 Arrays = Mapping[str, Tensor]
 

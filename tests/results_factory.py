@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqbench.results import record, store
-from sqbench.results.record import Record, Status
+from sqbench.metrics.base import Status
+from sqbench.store import record
+from sqbench.store.record import Record
+from sqbench.store.writer import RunWriter
 
 DATASETS = {"librispeech": "speech", "quesst": "speech", "esc50": "audio"}
 SIGNAL = {"sdr": 1, "mel": 1, "stoi": 1, "pesq": 1}
@@ -188,6 +190,6 @@ def run(
 
 def write(out: Path, content: dict[str, Any], records: Sequence[Record]) -> Path:
     """Write a finished run; returns its folder."""
-    with store.RunWriter(out, content) as writer:
+    with RunWriter(out, content) as writer:
         writer.append(records)
     return writer.path

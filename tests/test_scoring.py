@@ -12,8 +12,9 @@ import pytest
 from metric_signals import damaged, noise, voice
 
 from sqbench import audio
-from sqbench.metrics import registry
-from sqbench.scoring import Measurement, measure_files, measure_pair, score, score_folders
+from sqbench.metrics import catalogue
+from sqbench.metrics.measure import Measurement, measure_pair
+from sqbench.scoring import measure_files, score, score_folders
 from sqcodec.errors import InputError
 
 FIXED = {"sdr": 26.803066, "mel": 2.200626, "stoi": 0.976845, "pesq": 1.754085}
@@ -203,4 +204,4 @@ def test_an_unreadable_file_is_named(folders: tuple[Path, Path]) -> None:
 
 
 def test_the_default_metrics_are_the_protocols() -> None:
-    assert tuple(FIXED) == registry.SIGNAL
+    assert tuple(FIXED) == catalogue.SIGNAL

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqbench.api import evaluate
-    from sqbench.results.frame import Results
+    from sqbench.errors import InputError
     from sqbench.scoring import score, score_folders
-    from sqcodec.errors import InputError
+    from sqbench.store.frame import Results
 
 __version__ = "0.1.0"
 __all__ = ["InputError", "Results", "__version__", "evaluate", "score", "score_folders"]
 
 _HOME = {
     "evaluate": "sqbench.api",
-    "Results": "sqbench.results.frame",
+    "Results": "sqbench.store.frame",
     "score": "sqbench.scoring",
     "score_folders": "sqbench.scoring",
-    "InputError": "sqcodec.errors",
+    "InputError": "sqbench.errors",
 }
 
 

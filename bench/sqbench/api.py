@@ -9,18 +9,18 @@ from pathlib import Path
 
 from sqbench.data.base import Source
 from sqbench.data.resolve import open_source
+from sqbench.engine.assignment import Assignment, assign
+from sqbench.engine.jobs import Selection, nothing, select
+from sqbench.engine.monitor import Monitor, Quiet
+from sqbench.engine.plan import Options, Outcome, Plan
+from sqbench.engine.pool import ProcessPool
+from sqbench.engine.run import execute
+from sqbench.errors import InputError
 from sqbench.metrics.protocol import DEFAULT, check
-from sqbench.results import store as stores
-from sqbench.results.frame import Results
-from sqbench.runner.assignment import Assignment, assign
-from sqbench.runner.execute import execute
-from sqbench.runner.monitor import Monitor, Quiet
-from sqbench.runner.plan import Selection, nothing, select
-from sqbench.runner.pool import ProcessPool
-from sqbench.runner.request import Options, Outcome, Plan
+from sqbench.store import reader as stores
+from sqbench.store.frame import Results
 from sqbench.suites import APPLICATIONS, metrics_of
 from sqbench_codecs import CODECS, Codec
-from sqcodec.errors import InputError
 
 
 def evaluate(
@@ -144,10 +144,10 @@ def _assignments(source: Source, selection: Selection, options: Options) -> list
                 found=options.evaluators,
             )
         return []
-    from sqbench.tasks.evaluators import registry
+    from sqbench.tasks.evaluators import catalogue
 
-    choices = registry.choose(
-        registry.DEFAULT if options.evaluators is None else options.evaluators
+    choices = catalogue.choose(
+        catalogue.DEFAULT if options.evaluators is None else options.evaluators
     )
     return assign(
         source, choices, limit=options.limit, device=options.device, known=selection.items

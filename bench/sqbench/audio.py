@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 RESAMPLER = "soxr-hq"
 _BLOCK = 1 << 20  # samples read at once

@@ -16,15 +16,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from sqbench.errors import InputError
 from sqbench_codecs.registry import resolve
-from sqcodec.errors import InputError
 
 MAIN_CODEC = "sqcodec-6k"
 """The codec of the offline main job; its bundled weights ship with the package."""
 
 REGISTRIES: tuple[tuple[str, str], ...] = (
     ("codec", "sqbench_codecs:CODECS"),
-    ("evaluator", "sqbench.tasks.evaluators.registry:EVALUATORS"),
+    ("evaluator", "sqbench.tasks.evaluators.catalogue:EVALUATORS"),
 )
 """Sections and the registries they show."""
 
@@ -199,7 +199,7 @@ def main_job() -> Iterator[Finding]:
         return
     from sqbench.api import run
     from sqbench.data.mini import MiniSource
-    from sqbench.runner.request import Options
+    from sqbench.engine.plan import Options
 
     options = Options(weights="bundled", limit=1, workers=1)
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,34 +13,17 @@ from typing import Any, TypeAlias
 from numpy.typing import ArrayLike
 
 from sqbench import audio
-from sqbench.metrics import registry
-from sqbench.metrics.base import Metric, Pair, Undefined
-from sqbench.metrics.protocol import DEFAULT, check, prepare
-from sqbench.pairing import Match, match_folders
-from sqbench.results.record import Status
-from sqcodec.errors import InputError
+from sqbench.data.pairing import Match, match_folders
+from sqbench.errors import InputError
+from sqbench.metrics import catalogue
+from sqbench.metrics.measure import Measurement, failed, measure_pair
+from sqbench.metrics.protocol import DEFAULT, check
 
 MapFunction: TypeAlias = Callable[
     [Callable[["FilePair"], "list[Measurement]"], Sequence["FilePair"]], Iterable[tuple[int, Any]]
 ]
 """Runs a function over items and gives ``(index, result)`` in any order; a result that is no list
 of measurements stands for a lost item, and its ``reason`` says how it was lost."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What one metric says of one pair.
-
-    Attributes:
-        value: NaN unless ``status`` is ``ok``.
-        status: ``ok``; ``identical`` (the pair is equal, so that the value means nothing);
-            ``undefined`` (the metric has no value for this pair); ``failed`` (something broke).
-        reason: why there is no value.
-    """
-
-    value: float
-    status: Status
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +55,7 @@ def score(
     reference: ArrayLike,
     estimate: ArrayLike,
     sample_rate: int,
-    metrics: Sequence[str] = registry.SIGNAL,
+    metrics: Sequence[str] = catalogue.SIGNAL,
     estimate_rate: int | None = None,
     protocol: str = DEFAULT,
 ) -> dict[str, Measurement]:
@@ -93,7 +75,7 @@ def score(
     Raises:
         InputError: an argument cannot be used (a pair that has no score is not an error).
     """
-    wanted = registry.resolve_all(metrics)
+    wanted = catalogue.resolve_all(metrics)
     measured = measure_pair(
         reference,
         sample_rate,
@@ -103,51 +85,6 @@ def score(
         protocol,
     )
     return {metric.name: one for metric, one in zip(wanted, measured, strict=True)}
-
-
-def measure_pair(
-    reference: ArrayLike,
-    reference_rate: int,
-    estimate: ArrayLike,
-    estimate_rate: int,
-    metrics: Sequence[str],
-    protocol: str = DEFAULT,
-) -> list[Measurement]:
-    """Prepare a pair and measure it by each metric; one that breaks does not stop the others.
-
-    Args:
-        reference: float64 ``[T]`` or ``[T, C]``, as `sqbench.audio.read` gives it.
-        reference_rate: in Hz.
-        estimate: as the reference.
-        estimate_rate: in Hz.
-        metrics: names from the metric registry.
-        protocol: ``slt2024`` or ``slt2024-strict``.
-
-    Returns:
-        A measurement per metric, in the order of ``metrics``.
-
-    Raises:
-        InputError: a metric, the protocol, a rate, or an array's type or shape cannot be used.
-    """
-    wanted = registry.resolve_all(metrics)
-    try:
-        pair = prepare(reference, reference_rate, estimate, estimate_rate, protocol)
-    except Undefined as undefined:
-        return [Measurement(math.nan, "undefined", undefined.reason)] * len(wanted)
-    return [_measure(metric, pair) for metric in wanted]
-
-
-def _measure(metric: Metric, pair: Pair) -> Measurement:
-    try:
-        value = float(metric.measure(pair))
-    except Undefined as undefined:
-        status: Status = "identical" if undefined.identical else "undefined"
-        return Measurement(math.nan, status, undefined.reason)
-    except Exception as error:  # a metric may be anybody's code, and the others still count
-        return Measurement(math.nan, "failed", f"{type(error).__name__}: {error}")
-    if not math.isfinite(value):
-        return Measurement(math.nan, "undefined", f"{metric.name} gives {value}")
-    return Measurement(value, "ok")
 
 
 def measure_files(pair: FilePair) -> list[Measurement]:
@@ -162,15 +99,10 @@ def measure_files(pair: FilePair) -> list[Measurement]:
     )
 
 
-def failed(reason: str, count: int) -> list[Measurement]:
-    """The same failure for ``count`` metrics."""
-    return [Measurement(math.nan, "failed", reason)] * count
-
-
 def score_folders(
     reference: Path | str,
     estimate: Path | str,
-    metrics: Sequence[str] = registry.SIGNAL,
+    metrics: Sequence[str] = catalogue.SIGNAL,
     protocol: str = DEFAULT,
     workers: int = 1,
     map_fn: MapFunction | None = None,
@@ -195,7 +127,7 @@ def score_folders(
     Raises:
         InputError: a folder is missing or has no audio, or an argument cannot be used.
     """
-    wanted = [metric.name for metric in registry.resolve_all(metrics)]
+    wanted = [metric.name for metric in catalogue.resolve_all(metrics)]
     check(protocol)
     if workers < 1:
         raise InputError("workers", expected="at least 1", found=str(workers))
@@ -236,7 +168,7 @@ def _pool(workers: int) -> MapFunction:
     def run(
         function: Callable[[FilePair], list[Measurement]], items: Sequence[FilePair]
     ) -> Iterator[tuple[int, Any]]:
-        from sqbench.runner.pool import ProcessPool
+        from sqbench.engine.pool import ProcessPool
 
         # Also with one worker: a crash of PESQ's C code must not take the caller along, and one
         # thread per process is what makes values independent of the number of workers.

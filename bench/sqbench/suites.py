@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqbench.metrics import registry
+from sqbench.errors import InputError
+from sqbench.metrics import catalogue
 from sqbench.metrics.base import Metric
-from sqcodec.errors import InputError
 
 SUITES: dict[str, tuple[str, ...]] = {
-    "signal": registry.SIGNAL,
+    "signal": catalogue.SIGNAL,
     "application": (),
-    "all": registry.SIGNAL,
+    "all": catalogue.SIGNAL,
 }
 """Suite to its metrics."""
 
@@ -34,4 +34,4 @@ def metrics_of(suite: str, metrics: Sequence[str] | None) -> dict[str, Metric]:
             )
         return {}
     names = metrics if metrics is not None else SUITES[suite]
-    return dict(zip(names, registry.resolve_all(names), strict=True))
+    return dict(zip(names, catalogue.resolve_all(names), strict=True))

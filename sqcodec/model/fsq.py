@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.amp.autocast_mode import is_autocast_available
 
 from sqcodec.errors import InputError
-from sqcodec.model import estimators
+from sqcodec.quantize import estimators
 
 QuantizerMode = Literal[
     "fsq", "bypass", "taae", "taae-mix", "mste", "uniform", "gaussian", "nsvq", "diveq", "rotation",
@@ -37,8 +37,8 @@ class FSQ(nn.Module):
     - ``taae-mix``: each clip with uniform noise (1/2), rounded (1/4) or bounded only (1/4);
     - ``soft``: means over the levels, harder with `set_mode`'s ``sharpness``.
 
-    Their formulas are in `sqcodec.model.estimators`; a vector there is a token's ``D`` values, and
-    statistics are over the tokens of this process's batch.
+    Their formulas are in `sqcodec.quantize.estimators`; a vector there is a token's ``D`` values,
+    and statistics are over the tokens of this process's batch.
 
     Codes are of the rounded values in every mode.
     """

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqcodec.errors import InputError
 from sqcodec.train import command
-from sqcodec.train.recipe import Recipe, load_recipe, shipped_changes
+from sqcodec.train.recipes.recipe import Recipe, load_recipe, shipped_changes
 from sqcodec.train.record import write_json
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _evaluated(row: str, config: SQCodecConfig, options: argparse.Namespace) -> 
     import sqbench
     from sqbench_codecs.sqcodec import SQCodecAdapter
     from sqcodec.api import SQCodec
-    from sqcodec.train.corpus import Corpus
+    from sqcodec.train.data.corpus import Corpus
     from sqcodec.train.evaluation import Benchmark
 
     codec = SQCodec.from_pretrained(str(options.out / row), device=options.device)

@@ -15,8 +15,8 @@ from sqcodec.checkpoint import MODEL_FILE, save_checkpoint
 from sqcodec.config import SQCodecConfig, list_configs
 from sqcodec.model import SQCodecModel
 from sqcodec.official import export_official
-from sqcodec.train.corpus import Corpus
-from sqcodec.train.recipe import Recipe
+from sqcodec.train.data.corpus import Corpus
+from sqcodec.train.recipes.recipe import Recipe
 from sqcodec.train.record import finite, write_json
 
 DISCRIMINATOR_FILE = "discriminator.safetensors"

@@ -148,11 +148,11 @@ def network_config(name: str) -> SQCodecConfig:
 def _build(options: argparse.Namespace, device: object, world: object) -> Trainer:
     import torch
 
-    from sqcodec.train.corpus import Corpus
+    from sqcodec.train.data.corpus import Corpus
     from sqcodec.train.distributed import World
     from sqcodec.train.loop import Cadence, Trainer
     from sqcodec.train.losses.perceptual import WhisperPerceptual
-    from sqcodec.train.recipe import load_recipe
+    from sqcodec.train.recipes.recipe import load_recipe
     from sqcodec.train.resuming import load_init
     from sqcodec.train.snapshots import Snapshots
 

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from sqcodec.api import SQCodec
 from sqcodec.model import SQCodecModel
-from sqcodec.train.corpus import Clip, Corpus
-from sqcodec.train.crops import Loader
+from sqcodec.train.data.corpus import Clip, Corpus
+from sqcodec.train.data.crops import Loader
+from sqcodec.train.data.sampler import Sampler
 from sqcodec.train.losses.snr import snr_db
-from sqcodec.train.recipe_sections import Data
-from sqcodec.train.sampler import Sampler
+from sqcodec.train.recipes.sections import Data
 from sqcodec.weights import WeightsInfo
 
 SECONDS = 20.0

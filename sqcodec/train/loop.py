@@ -18,17 +18,17 @@ from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
 from sqcodec.train import card as cards
 from sqcodec.train import reporting, resuming
-from sqcodec.train.corpus import Corpus
-from sqcodec.train.crops import Loader, Prefetcher
+from sqcodec.train.data.corpus import Corpus
+from sqcodec.train.data.crops import Loader, Prefetcher
+from sqcodec.train.data.sampler import Sampler
 from sqcodec.train.distributed import World
 from sqcodec.train.evaluation import Crops
 from sqcodec.train.logs import Board, Log
 from sqcodec.train.losses.perceptual import WhisperPerceptual
 from sqcodec.train.networks import Average, adversary_learner, codec_learner
 from sqcodec.train.objective import Objective
-from sqcodec.train.recipe import Recipe
+from sqcodec.train.recipes.recipe import Recipe
 from sqcodec.train.record import write_json
-from sqcodec.train.sampler import Sampler
 from sqcodec.train.signals import Stop
 from sqcodec.train.snapshots import Snapshots
 from sqcodec.train.step import Stepper

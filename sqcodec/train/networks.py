@@ -15,8 +15,8 @@ from sqcodec.config import SQCodecConfig
 from sqcodec.model import SQCodecModel
 from sqcodec.train.discriminator import Discriminator
 from sqcodec.train.distributed import World
-from sqcodec.train.recipe import Recipe
-from sqcodec.train.schedule import values_at
+from sqcodec.train.recipes.recipe import Recipe
+from sqcodec.train.recipes.schedule import values_at
 
 logger = logging.getLogger(__name__)
 

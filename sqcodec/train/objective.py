@@ -12,7 +12,7 @@ from sqcodec.train.losses.mel import MultiScaleMel
 from sqcodec.train.losses.perceptual import WhisperPerceptual
 from sqcodec.train.losses.snr import snr_db
 from sqcodec.train.losses.stft import MultiScaleSTFT
-from sqcodec.train.recipe_sections import Losses
+from sqcodec.train.recipes.sections import Losses
 
 
 class Objective(nn.Module):

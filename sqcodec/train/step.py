@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from sqcodec.config import SQCodecConfig
-from sqcodec.model.estimators import annealed
 from sqcodec.model.fsq import NOISY_MODES
+from sqcodec.quantize.estimators import annealed
 from sqcodec.train.distributed import World
 from sqcodec.train.losses.adversarial import Outputs, discriminator_loss
 from sqcodec.train.networks import Learner, frozen
 from sqcodec.train.objective import Objective
-from sqcodec.train.recipe import Recipe
+from sqcodec.train.recipes.recipe import Recipe
 from sqcodec.train.usage import CodeUsage
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import sqbench
-from sqbench.complexity import count
+from sqbench.counting import count
 from sqbench_codecs import CODECS, Codec, load_codec, num_bits
 from sqcodec.checkpoint import save_checkpoint
 from sqcodec.config import list_configs, load_config

@@ -10,9 +10,9 @@ import math
 import pytest
 
 from sqbench.cli import main
-from sqbench.complexity.rows import build
+from sqbench.complexity import report as complexity
+from sqbench.complexity.run import build
 from sqbench.complexity.speed import Speed
-from sqbench.report import complexity
 from sqcodec.errors import InputError
 
 HEADER = "model,bitrate_bps,num_codebooks,macs_g,params_m,paper_macs_g,paper_params_m"

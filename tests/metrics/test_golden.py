@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sqbench import audio
-from sqbench.metrics import registry
+from sqbench.metrics import catalogue
 from sqbench.metrics.base import Pair, Undefined
 from sqbench.metrics.protocol import DEFAULT, PROTOCOLS, STRICT, prepare
 
@@ -64,7 +64,7 @@ def test_official_value_or_failure(name: str, metric: str, protocol: str) -> Non
 
     measured: float | Undefined
     try:
-        measured = registry.get(metric).measure(golden_pair(name, protocol))
+        measured = catalogue.get(metric).measure(golden_pair(name, protocol))
     except Undefined as undefined:
         measured = undefined
 
@@ -90,9 +90,9 @@ def test_official_value_or_failure(name: str, metric: str, protocol: str) -> Non
 def test_the_quirk_is_corrected() -> None:
     """Resampled along time, the stereo estimate is close to its reference again."""
     pair = golden_pair(QUIRK, DEFAULT)
-    assert registry.get("sdr").measure(pair) > 30
-    assert registry.get("mel").measure(pair) < 0.5
-    assert registry.get("stoi").measure(pair) > 0.99
+    assert catalogue.get("sdr").measure(pair) > 30
+    assert catalogue.get("mel").measure(pair) < 0.5
+    assert catalogue.get("stoi").measure(pair) > 0.99
 
 
 def test_folder_means() -> None:
@@ -100,7 +100,7 @@ def test_folder_means() -> None:
     clean = json.loads((GOLDEN / "golden.json").read_text())["folder_mean_clean"]
     for metric, official in OFFICIAL.items():
         values = [
-            registry.get(metric).measure(golden_pair(Path(file).stem, DEFAULT))
+            catalogue.get(metric).measure(golden_pair(Path(file).stem, DEFAULT))
             for file in clean["files"]
         ]
         mean = sum(values) / len(values)

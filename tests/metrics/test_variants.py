@@ -7,13 +7,13 @@ import pytest
 from metric_oracles import sdr_by_mir_eval
 from metric_signals import damaged, noise, voice
 
-from sqbench.metrics import registry
+from sqbench.metrics import catalogue
 from sqbench.metrics.base import Samples, Undefined
 from sqbench.metrics.protocol import STRICT, prepare
 
 
 def measure(name: str, reference: Samples, estimate: Samples, protocol: str = "slt2024") -> float:
-    return registry.get(name).measure(prepare(reference, 16000, estimate, 16000, protocol))
+    return catalogue.get(name).measure(prepare(reference, 16000, estimate, 16000, protocol))
 
 
 def test_si_sdr_of_a_known_noise_level() -> None:

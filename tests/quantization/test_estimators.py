@@ -12,7 +12,7 @@ from torch import Tensor
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.draws import Draws
 from sqbench.quantization.estimators import ESTIMATORS, estimate
-from sqcodec.model import estimators as formulas
+from sqcodec.quantize import estimators as formulas
 
 SEEDS = 2
 

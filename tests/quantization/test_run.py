@@ -18,7 +18,9 @@ from sqbench.quantization.cell import Cell
 from sqbench.quantization.experiment import Trial
 from sqbench.quantization.run import run
 from sqbench.quantization.verdict import NOT_RUN
-from sqbench.results import aggregate, store
+from sqbench.store import aggregate
+from sqbench.store import reader as store
+from sqbench.store.writer import RunWriter
 
 CELLS = [
     Cell(source="gaussian", quantizer="fsq", levels=3, estimator="ste", steps=100, block="X"),
@@ -118,7 +120,7 @@ def test_trials_survive_the_store(tmp_path: Path) -> None:
     trial = Trial(
         seed=4, values={"snr_db": None, "growth": 2.5}, reasons={"snr_db": "left"}, cpu_s=1.5
     )
-    with store.RunWriter(tmp_path, record.run_description(CELLS, [4], "", {})) as writer:
+    with RunWriter(tmp_path, record.run_description(CELLS, [4], "", {})) as writer:
         writer.append(record.of_trial(CELLS[0], trial))
     found = record.trials(store.load(tmp_path), CELLS, [3, 4])
     assert found == {CELLS[0].identity: [trial], CELLS[1].identity: []}

@@ -9,9 +9,9 @@ import pytest
 import results_factory as make
 
 from sqbench.report import compare
-from sqbench.results import store
-from sqbench.results.record import Record
-from sqbench.results.store import Store
+from sqbench.store import reader as store
+from sqbench.store.reader import Store
+from sqbench.store.record import Record
 from sqcodec.errors import InputError
 
 A = make.describe("codec-a")

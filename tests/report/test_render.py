@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import results_factory as make
 
-from sqbench.report import compare, render, table
-from sqbench.results import store
-from sqbench.results.store import Store
+from sqbench.report import compare, grid, render, table
+from sqbench.store import reader as store
+from sqbench.store.reader import Store
 from sqcodec.errors import InputError
 
 A = make.describe("sqcodec-6k", bitrate_bps=5989.0)
@@ -109,7 +109,7 @@ def test_markdown_has_weights_marks_and_bold(loaded: Store) -> None:
     ours = lines["sqcodec-6k [bundled 1a2b3c4d]"]
     assert ours.count("**") == 6  # SDR, STOI and audio SDR: of PESQ the other has fewer
     assert lines["opus_6k"].count("†") == 1
-    assert f"| {render.NOTHING} |" in lines["opus_6k"]
+    assert f"| {grid.NOTHING} |" in lines["opus_6k"]
     assert "**" not in lines["SQCodec 6k (paper)"]
     assert {line.count(" | ") for line in lines.values()} == {11}
     assert "- † opus_6k: PESQ 7 of 8 scored; undefined (PESQ 1): too [short]." in text
@@ -203,4 +203,4 @@ def test_comparison_in_every_form(loaded: Store) -> None:
 def test_no_difference_names_nobody_better(tmp_path: Path) -> None:
     make.write(tmp_path, make.run([A, B]), make.full(A) + make.full(B))
     found = compare.build(store.load(tmp_path), "sqcodec-6k", "opus_6k")
-    assert f"| {render.NOTHING} | 50% | 8 |" in render.render(found, "markdown")
+    assert f"| {grid.NOTHING} | 50% | 8 |" in render.render(found, "markdown")

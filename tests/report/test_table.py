@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import results_factory as make
 
-from sqbench.report import paper, table
-from sqbench.results import store
-from sqbench.results.record import Record
-from sqbench.results.store import Store
+from sqbench.published import rows as paper
+from sqbench.report import table
+from sqbench.store import reader as store
+from sqbench.store.reader import Store
+from sqbench.store.record import Record
 from sqcodec.errors import InputError
 
 A = make.describe("codec-a", bitrate_bps=3000.0)

@@ -7,8 +7,8 @@ import torch
 from sqcodec_reference import Reference, boundary_distance, reference, test_audio
 
 from sqcodec.config import list_configs, load_config
+from sqcodec.inference.engine import Engine
 from sqcodec.model import SQCodecModel
-from sqcodec.model.engine import Engine
 from sqcodec.official import PARTS
 
 AUDIO_TOLERANCE = 2e-5

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sqcodec.config import load_config
+from sqcodec.inference.engine import Engine, with_context
+from sqcodec.inference.folded import EXACT_POSITIONS_FROM, envelope, upsample_part
+from sqcodec.inference.folded_decoder import Moments
 from sqcodec.model import SQCodecModel
 from sqcodec.model.conv import upsample
-from sqcodec.model.engine import Engine, with_context
-from sqcodec.model.folded import EXACT_POSITIONS_FROM, envelope, upsample_part
-from sqcodec.model.folded_decoder import Moments
 from sqcodec.model.tconv import TPooling
 
 CONFIGS = {

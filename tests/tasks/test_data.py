@@ -10,7 +10,7 @@ import pytest
 from sqbench.data.mini import MiniSource
 from sqbench.data.slt import SLTSource
 from sqbench.tasks.asv import speaker_of
-from sqbench.tasks.registry import TASKS
+from sqbench.tasks.catalogue import TASKS
 from sqcodec.errors import InputError
 
 

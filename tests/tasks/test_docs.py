@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from sqbench.cli import parser
+from sqbench.tasks.evaluators.catalogue import EVALUATORS, choose
 from sqbench.tasks.evaluators.clap_msclap import SETUP
-from sqbench.tasks.evaluators.registry import EVALUATORS, choose
 
 TEXT = (Path(__file__).parents[2] / "docs/application.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^sqbench .*$", TEXT, flags=re.M)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from train_fixtures import speech_and_music
 
-from sqbench.report import ablation as report
-from sqbench.report.paper import table3
+from sqbench.ablation import report as report
+from sqbench.published.rows import table3
 from sqcodec.config import read_config
 from sqcodec.errors import InputError
 from sqcodec.train import ablation, command, evaluation
-from sqcodec.train.recipe import load_recipe, shipped_changes
+from sqcodec.train.recipes.recipe import load_recipe, shipped_changes
 
 transformers = pytest.importorskip("transformers", reason="the extra 'train' is not installed")
 

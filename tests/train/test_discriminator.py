@@ -15,7 +15,7 @@ from sqcodec.train.discriminator import PERIODS, WINDOWS, Discriminator
 from sqcodec.train.discriminator.period import PeriodDiscriminator
 from sqcodec.train.discriminator.resolution import ResolutionDiscriminator
 from sqcodec.train.losses.adversarial import discriminator_loss, generator_loss
-from sqcodec.train.recipe_sections import Losses
+from sqcodec.train.recipes.sections import Losses
 
 
 @pytest.fixture(scope="module")

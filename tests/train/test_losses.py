@@ -14,7 +14,7 @@ from sqcodec.train.losses.clamp import clamp_term
 from sqcodec.train.losses.mel import MultiScaleMel
 from sqcodec.train.losses.snr import snr_db
 from sqcodec.train.losses.stft import SCALES, MultiScaleSTFT
-from sqcodec.train.recipe_sections import Losses
+from sqcodec.train.recipes.sections import Losses
 
 
 def test_multi_scale_stft_equals_its_definition() -> None:

@@ -14,7 +14,7 @@ from sqcodec.train.distributed import World
 from sqcodec.train.loop import Trainer
 from sqcodec.train.losses import clamp_term
 from sqcodec.train.networks import frozen
-from sqcodec.train.recipe_sections import ESTIMATORS
+from sqcodec.train.recipes.sections import ESTIMATORS
 
 
 @pytest.fixture

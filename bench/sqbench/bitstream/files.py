@@ -12,8 +12,8 @@ import numpy as np
 from sqbench import audio
 from sqbench.bitstream.header import Header, header_of, weights_of
 from sqbench.bitstream.stream import Reader, Writer
+from sqbench.errors import InputError
 from sqbench_codecs import CODECS, Codec, load_codec, num_bits
-from sqcodec.errors import InputError
 
 _RATES = (1000, 768000)
 """Lowest and highest rate of audio in a header that are believed, in Hz."""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from sqbench.errors import InputError
 from sqbench_codecs import CodecSpec, Weights
-from sqcodec.errors import InputError
 
 MAGIC = b"SQB\x00"
 VERSION = 1

@@ -15,8 +15,8 @@ import numpy as np
 
 from sqbench.bitstream.header import Header, layout_of
 from sqbench.bitstream.packing import pack, packed_size, unpack
+from sqbench.errors import InputError
 from sqbench_codecs import Codes
-from sqcodec.errors import InputError
 
 BLOCK_CODES = 1024
 """Codes of a full block, or one frame if that has more."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 COMMANDS = (
     "run",

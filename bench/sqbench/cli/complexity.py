@@ -36,9 +36,9 @@ def add(commands: Any) -> None:
 
 def handle(options: argparse.Namespace) -> int:
     """Print; 0 all counted, 2 some not."""
-    from sqbench.complexity.rows import build
+    from sqbench.complexity import report as complexity
+    from sqbench.complexity.run import build
     from sqbench.complexity.speed import measure
-    from sqbench.report import complexity
 
     speed = partial(
         measure, weights=options.weights, device=options.device, threads=options.threads

@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
 
 def handle(options: argparse.Namespace) -> int:
     """Write, and say what and where."""
-    from sqbench.results import export
+    from sqbench.report import export
 
     written = export.export(
         load([options.results]),

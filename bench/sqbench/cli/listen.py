@@ -53,10 +53,10 @@ def handle(options: argparse.Namespace) -> int:
     from sqbench.cli.progress import Progress
     from sqbench.data.choose import named, spread
     from sqbench.data.resolve import open_source
+    from sqbench.engine.pool import ProcessPool
+    from sqbench.listening.run import listen
+    from sqbench.listening.write import write
     from sqbench.report.drawing import prepare
-    from sqbench.report.listen import write
-    from sqbench.runner.listen import listen
-    from sqbench.runner.pool import ProcessPool
     from sqbench_codecs import CODECS
 
     for name in options.codec:

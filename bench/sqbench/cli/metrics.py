@@ -18,7 +18,7 @@ def handle(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from sqbench.metrics.registry import METRICS
+    from sqbench.metrics.catalogue import METRICS
 
     table = Table(box=None, pad_edge=False)
     for title in ("metric", "better", "bounds", "version", "data", "what"):

@@ -21,8 +21,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from sqbench.results.record import Observation, Record
-from sqbench.runner.request import Outcome
+from sqbench.engine.plan import Outcome
+from sqbench.store.record import Observation, Record
 
 _REASONS_SHOWN = 50
 
@@ -41,7 +41,7 @@ class _Missing:
 
 
 class Progress:
-    """A `sqbench.runner.monitor.Monitor` that draws on stderr.
+    """A `sqbench.engine.monitor.Monitor` that draws on stderr.
 
     Off a terminal it prints a line per codec instead of bars.
     """

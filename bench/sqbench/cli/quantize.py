@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqbench.cli.run import add_workers, names
 from sqbench.cli.table import add_format
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 if TYPE_CHECKING:
     from sqbench.quantization.cell import Cell

@@ -96,7 +96,7 @@ def handle(options: argparse.Namespace) -> int:
     from sqbench.api import run
     from sqbench.cli.progress import Progress
     from sqbench.data.resolve import open_source
-    from sqbench.runner.request import Options
+    from sqbench.engine.plan import Options
 
     with Progress() as progress:
         outcome = run(

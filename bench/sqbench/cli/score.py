@@ -34,11 +34,11 @@ def add(commands: Any) -> None:
 
 def handle(options: argparse.Namespace) -> int:
     """Score; 0 all scored, 2 some missing."""
-    from sqbench.metrics import registry
+    from sqbench.metrics import catalogue
     from sqbench.scoring import score_folders
 
     wanted = names(options.metrics)
-    columns = [metric.name for metric in registry.resolve_all(wanted)]
+    columns = [metric.name for metric in catalogue.resolve_all(wanted)]
     scores = score_folders(
         options.ref, options.est, wanted, protocol=options.protocol, workers=options.workers
     )

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 if TYPE_CHECKING:
-    from sqbench.results.store import Store
+    from sqbench.store.reader import Store
 
 FORMATS = ("rich", "markdown", "latex", "csv", "json")
 
@@ -55,7 +55,7 @@ def load(paths: Sequence[Path]) -> Store:
     Raises:
         InputError: there are none.
     """
-    from sqbench.results import store
+    from sqbench.store import reader as store
 
     found = store.load(paths)
     if not found.runs:
@@ -89,7 +89,8 @@ def handle(options: argparse.Namespace) -> int:
 
 
 def _ablation(options: argparse.Namespace) -> int:
-    from sqbench.report import ablation, render
+    from sqbench.ablation import report as ablation
+    from sqbench.report import render
 
     for given, what in (
         (options.results, "results"), (options.sort, "--sort"), (options.ci, "--ci")

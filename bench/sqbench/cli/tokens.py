@@ -34,9 +34,9 @@ def add(commands: Any) -> None:
 
 def handle(options: argparse.Namespace) -> int:
     """Encode what is missing, print; 2 if clips failed or a codec did not load."""
-    from sqbench.report import tokens as report
-    from sqbench.results.tokens import load
-    from sqcodec.errors import InputError
+    from sqbench.errors import InputError
+    from sqbench.tokens import report
+    from sqbench.tokens.records import load
 
     failed = _encode(options) if options.codec else 0
     store = load(options.out)
@@ -63,10 +63,10 @@ def _encode(options: argparse.Namespace) -> int:
     from rich.progress import track
 
     from sqbench.data.resolve import open_source
-    from sqbench.runner.plan import select
-    from sqbench.runner.tokenize import tokenize
+    from sqbench.engine.jobs import select
+    from sqbench.errors import InputError
+    from sqbench.tokens.run import tokenize
     from sqbench_codecs import CODECS
-    from sqcodec.errors import InputError
 
     for name in options.codec:
         CODECS.get(name)  # a misspelt name must not cost the time of those before it

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqbench.complexity.macs import Operations, audio_for, operations
-from sqbench.complexity.paper import Seen, see
-from sqbench.complexity.parameters import Parts
-from sqbench.report.paper import Model, SignalRow
+from sqbench.counting.macs import Operations, audio_for, operations
+from sqbench.counting.paper import Seen, see
+from sqbench.counting.parameters import Parts
+from sqbench.errors import InputError
+from sqbench.published.rows import Model, SignalRow
 from sqbench_codecs import CodecSpec
-from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

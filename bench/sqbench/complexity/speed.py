@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sqbench.errors import InputError
 from sqbench_codecs import Codec, load_codec
-from sqcodec.errors import InputError
 
 SECONDS = 10.0
 REPEATS = 3

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 from .files import pair_key, printable
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 from .. import audio
 from .base import Source, Utterance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 from .base import DOMAINS, Source, Utterance
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 from ..audio import EXTENSIONS
 

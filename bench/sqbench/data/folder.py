@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 from ..audio import EXTENSIONS
 from .base import Source, Utterance, category_of, checked_id, known_domain, refuse_equal_stems

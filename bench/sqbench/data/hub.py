@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 from .base import (
     DOMAINS,

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 from .base import (
     Source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 from .base import Source
 from .folder import FolderSource

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 from .base import (
     Source,

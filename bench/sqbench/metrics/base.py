@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float64]
 
+Status = Literal["ok", "identical", "undefined", "failed"]
+"""``ok``: has a value. ``identical``: the pair is equal, the value meaningless (counts as scored).
+``undefined``: the metric has no value for this pair. ``failed``: something broke on the way."""
+
 
 class Undefined(Exception):
     """A metric has no value for this pair. The reason becomes a null record, never a number."""

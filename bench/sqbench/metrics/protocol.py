@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sqbench import audio
+from sqbench.errors import InputError
 from sqbench.metrics.base import Pair, Samples, Undefined
-from sqcodec.errors import InputError
 
 DEFAULT = "slt2024"
 STRICT = "slt2024-strict"

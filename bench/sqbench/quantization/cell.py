@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from sqbench.digest import digest
+from sqbench.errors import InputError
 from sqbench.quantization.draws import Draws
 from sqbench.quantization.estimators import ESTIMATORS
 from sqbench.quantization.quantizer import Quantizer
@@ -18,8 +20,6 @@ from sqbench.quantization.vector import (
     ResidualQuantizer,
     VectorQuantizer,
 )
-from sqbench.results.record import digest
-from sqcodec.errors import InputError
 
 VERSION = 1
 """Of the experiment: a change that moves values raises it, and old results are not reused."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from sqbench.quantization.draws import Draws
 from sqbench.quantization.quantizer import Estimate, Quantizer
 from sqbench.quantization.vector import VectorQuantizer
-from sqcodec.model import estimators as formulas
+from sqcodec.quantize import estimators as formulas
 
 _TEMPERATURE = (1.0, 0.1)
 """Of Gumbel-softmax, from the first step to the last."""

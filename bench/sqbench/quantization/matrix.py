@@ -9,9 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from sqbench.errors import InputError
 from sqbench.quantization.cell import BITS, LEVELS, Cell, known
 from sqbench.quantization.estimators import ESTIMATORS
-from sqcodec.errors import InputError
 
 COMMITMENT = 0.25
 _STE_CL: dict[str, Any] = {"estimator": "ste", "commitment": COMMITMENT}

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Literal
 
+from sqbench.digest import digest
+from sqbench.metrics.base import Status
 from sqbench.quantization.cell import VERSION, Cell
 from sqbench.quantization.experiment import Trial
-from sqbench.results.record import SCHEMA, Record, Status, digest
-from sqbench.results.store import DONE, Store
+from sqbench.store.reader import DONE, Store
+from sqbench.store.record import SCHEMA, Record
 
 KIND: Literal["quantize"] = "quantize"
 PROTOCOL = "quantize"

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from sqbench.engine.pool import Failure, ProcessPool
+from sqbench.errors import InputError
 from sqbench.quantization import record as records
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.experiment import Trial, train
-from sqbench.results import store as stores
-from sqbench.results.provenance import environment
-from sqbench.results.store import RunWriter
-from sqbench.runner.pool import Failure, ProcessPool
-from sqcodec.errors import InputError
+from sqbench.store import reader as stores
+from sqbench.store.provenance import environment
+from sqbench.store.writer import RunWriter
 
 _TIMEOUT_S = 1800.0
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqbench.report import paper
+from sqbench.published import rows as paper
 from sqbench.report.columns import Column
-from sqbench.results.applications import Application, Heard
-from sqbench.results.statistics import N_BOOT
+from sqbench.statistics import N_BOOT
+from sqbench.store.applications import Application, Heard
 from sqbench.tasks.base import Quantity
-from sqbench.tasks.evaluators.registry import CHOICES
-from sqbench.tasks.registry import TASKS
+from sqbench.tasks.catalogue import TASKS
+from sqbench.tasks.evaluators.catalogue import CHOICES
 
 OFFLINE = frozenset(CHOICES["offline"].values())
 """Evaluators whose values never stand without their interval, and are never called best."""

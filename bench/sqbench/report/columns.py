@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from sqbench.results.row import Row
+from sqbench.report.grid import Head
+from sqbench.store.row import Row
 
 Direction = Literal["higher", "lower"]
 
@@ -83,6 +84,19 @@ def direction_of(metric: str) -> Direction | None:
     for column in FIXED:
         if column.key == metric:
             return column.direction
-    from sqbench.metrics import registry
+    from sqbench.metrics import catalogue
 
-    return registry.get(metric).direction if metric in registry.names() else None
+    return catalogue.get(metric).direction if metric in catalogue.names() else None
+
+
+def head(column: Column) -> Head:
+    """The head of a column, over two lines."""
+    if column.by:
+        return Head(
+            title=" ".join(filter(None, (column.title, column.unit, column.arrow))), below=column.by
+        )
+    first, _, second = column.title.rpartition(" ")
+    title = f"{column.title} {column.arrow}".strip()
+    if first:  # two words share the two lines
+        return Head(title=first, below=f"{second} {column.arrow}".strip())
+    return Head(title=title, below=f"({column.unit})" if column.unit else "")

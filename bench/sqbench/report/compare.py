@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sqbench.errors import InputError
 from sqbench.report.columns import Column, columns_for
 from sqbench.report.notes import FEW, few_utterances, locations
-from sqbench.results.aggregate import rows as aggregate_rows
-from sqbench.results.row import Cell, Row
-from sqbench.results.statistics import N_BOOT, Paired, Values, macro_mean, paired
-from sqbench.results.store import Store
-from sqcodec.errors import InputError
+from sqbench.statistics import N_BOOT, Paired, Values, macro_mean, paired
+from sqbench.store.aggregate import rows as aggregate_rows
+from sqbench.store.reader import Store
+from sqbench.store.row import Cell, Row
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ import importlib.util
 import os
 from pathlib import Path
 
-from sqbench.results.atomic import unwritable
-from sqcodec.errors import InputError
+from sqbench.atomic import unwritable
+from sqbench.errors import InputError
 
 
 def prepare(folder: Path, option: str) -> None:

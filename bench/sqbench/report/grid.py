@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+NOTHING = "\u2013"  # an en dash: no value
+
+
 @dataclass(frozen=True, kw_only=True)
 class Head:
     """A column's head: title, what belongs beneath it, and whether its cells are numbers."""

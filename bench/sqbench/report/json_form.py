@@ -7,8 +7,8 @@ from typing import Any
 
 from sqbench.report.compare import Comparison
 from sqbench.report.table import Entry, Section, Table, TableRow
-from sqbench.results.applications import Application
-from sqbench.results.row import Cell, Row
+from sqbench.store.applications import Application
+from sqbench.store.row import Cell, Row
 
 
 def table_json(table: Table) -> list[dict[str, Any]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from sqbench.data.slt import OFFICIAL_SETS
-from sqbench.report.paper import CITATION
-from sqbench.results.aggregate import Failures
-from sqbench.results.row import Cell, Row, SetScore
-from sqbench.results.store import Store
+from sqbench.published.rows import CITATION
+from sqbench.store.aggregate import Failures
+from sqbench.store.reader import Store
+from sqbench.store.row import Cell, Row, SetScore
 
 FEW = 10
 """Below so many utterances a percentile interval covers clearly less than it says."""

@@ -1,4 +1,4 @@
-"""Tables, comparisons and ablations as text: for a terminal, Markdown, LaTeX, CSV or JSON."""
+"""Reports as text: for a terminal, Markdown, LaTeX, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -8,25 +8,32 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from sqbench.report import ablation, grid
-from sqbench.report.ablation import Ablation
-from sqbench.report.columns import CSV_HEADER, Column
+from sqbench.errors import InputError
+from sqbench.report import grid
+from sqbench.report.columns import CSV_HEADER, Column, head
 from sqbench.report.compare import ComparedMetric, Comparison
-from sqbench.report.grid import Grid, GridCell, Head
+from sqbench.report.grid import NOTHING, Grid, GridCell, Head
 from sqbench.report.json_form import comparison_json, table_json
 from sqbench.report.table import Entry, Section, Table, TableRow
-from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-Report = Table | Comparison | Ablation
+
+@runtime_checkable
+class Printable(Protocol):
+    """A report that knows its own forms; what a feature has printed."""
+
+    def grids(self) -> list[Grid]: ...
+    def to_csv(self) -> str: ...
+    def to_json(self) -> str: ...
+
+
+Report = Table | Comparison | Printable
 
 FORMATS = ("rich", "markdown", "latex", "csv", "json")
-
-NOTHING = "\u2013"  # an en dash: no value
 
 COMPARISON_CSV = (
     "metric",
@@ -52,10 +59,10 @@ def render(
     width: int | None = None,
     color: bool = False,
 ) -> str:
-    """A table, comparison or ablation as text, ending in a newline.
+    """A report as text, ending in a newline.
 
     Args:
-        report: what `table.build`, `compare.build` or `ablation.build` gave.
+        report: what `table.build` or `compare.build` gave, or another `Printable`.
         format: ``rich`` (a terminal's table), ``markdown``, ``latex``, ``csv`` or ``json``.
         width: columns of the terminal, for ``rich``; as wide as the table needs if not given.
         color: keep bold and colour as escape codes, for ``rich``.
@@ -136,8 +143,8 @@ def _natural(piece: RenderableType) -> int:
 def _grids(report: Report) -> list[Grid]:
     if isinstance(report, Comparison):
         return [_comparison_grid(report)]
-    if isinstance(report, Ablation):
-        return [ablation.to_grid(report, _head, NOTHING)]
+    if not isinstance(report, Table):
+        return report.grids()
     return [_section_grid(section, report.notes) for section in report.sections]
 
 
@@ -147,7 +154,7 @@ def _section_grid(section: Section, notes: tuple[str, ...]) -> Grid:
     theirs = [row for row in section.rows if row.published]
     return Grid(
         title=f"{section.source} ({section.protocol})",
-        heads=[Head(title="Model", number=False), *map(_head, section.columns)],
+        heads=[Head(title="Model", number=False), *map(head, section.columns)],
         groups=[
             [_model_row(row, section.columns) for row in group]
             for group in (originals, ours, theirs)
@@ -155,18 +162,6 @@ def _section_grid(section: Section, notes: tuple[str, ...]) -> Grid:
         ],
         notes=[*section.notes, *notes],
     )
-
-
-def _head(column: Column) -> Head:
-    if column.by:
-        return Head(
-            title=" ".join(filter(None, (column.title, column.unit, column.arrow))), below=column.by
-        )
-    first, _, second = column.title.rpartition(" ")
-    title = f"{column.title} {column.arrow}".strip()
-    if first:  # two words share the two lines
-        return Head(title=first, below=f"{second} {column.arrow}".strip())
-    return Head(title=title, below=f"({column.unit})" if column.unit else "")
 
 
 def _model_row(row: TableRow, columns: tuple[Column, ...]) -> list[GridCell]:
@@ -239,8 +234,8 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _csv(report: Report) -> str:
-    if isinstance(report, Ablation):
-        return ablation.to_csv(report)
+    if not isinstance(report, Table | Comparison):
+        return report.to_csv()
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     if isinstance(report, Comparison):
@@ -283,7 +278,7 @@ def _comparison_lines(comparison: Comparison) -> Iterator[list[str]]:
 
 
 def _json(report: Report) -> str:
-    if isinstance(report, Ablation):
-        return ablation.to_json(report)
+    if not isinstance(report, Table | Comparison):
+        return report.to_json()
     content: Any = comparison_json(report) if isinstance(report, Comparison) else table_json(report)
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqbench.report import applied, notes, paper
+from sqbench.errors import InputError
+from sqbench.published import rows as paper
+from sqbench.report import applied, notes
 from sqbench.report.applied import Applied
 from sqbench.report.columns import FIXED, Column, columns_for
-from sqbench.results.aggregate import Failures
-from sqbench.results.aggregate import rows as aggregate_rows
-from sqbench.results.applications import Heard, applications
-from sqbench.results.record import ORIGINAL
-from sqbench.results.row import Row
-from sqbench.results.statistics import N_BOOT, NOT_ASKED, Interval, bootstrap
-from sqbench.results.store import Store
-from sqcodec.errors import InputError
+from sqbench.statistics import N_BOOT, NOT_ASKED, Interval, bootstrap
+from sqbench.store.aggregate import Failures
+from sqbench.store.aggregate import rows as aggregate_rows
+from sqbench.store.applications import Heard, applications
+from sqbench.store.reader import Store
+from sqbench.store.record import ORIGINAL
+from sqbench.store.row import Row
 
 CONTROLS = ("identity", "silence", "mulaw-8", "resample-8k")
 """Codecs that are there to check the ruler; never called best."""
@@ -103,8 +104,8 @@ def build(
     """Build the table of a store.
 
     Args:
-        store: loaded results (`sqbench.results.store.load`).
-        failures: ``mean`` or ``drop`` (`sqbench.results.aggregate.rows`).
+        store: loaded results (`sqbench.store.reader.load`).
+        failures: ``mean`` or ``drop`` (`sqbench.store.aggregate.rows`).
         ci: add 95 % bootstrap intervals.
         sort: a column of the CSV to sort by, metrics best first; by bitrate if not given.
         paper: add the paper's Table 1, and Table 2 where applications were run, after ours.

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sqbench.results.statistics import Interval
+from sqbench.statistics import DrawCounts, Interval, interval
 from sqbench.tasks.base import Estimate
-from sqbench.tasks.resampling import Weights, interval
 
 
 def share(
@@ -27,7 +26,7 @@ def share(
     names: Sequence[str] = sorted(hits)
     values = np.array([hits[name] for name in names]) * (100.0 if percent else 1.0)
 
-    def mean(weights: Weights) -> np.ndarray:
+    def mean(weights: DrawCounts) -> np.ndarray:
         return np.asarray((weights * values).sum(axis=1) / weights.sum(axis=1))
 
     return Estimate(

@@ -12,11 +12,11 @@ from sqbench.data.base import Utterance
 from sqbench.data.files import audio_files
 from sqbench.data.manifest import read_rows
 from sqbench.data.slt import SLTSource
-from sqbench.results.statistics import N_BOOT
+from sqbench.errors import InputError
+from sqbench.statistics import N_BOOT
 from sqbench.tasks.accuracy import share
 from sqbench.tasks.base import Clip, Estimate, Observed, Quantity, Task, TaskData, utterance
 from sqbench.tasks.embeddings import unit, unpack
-from sqcodec.errors import InputError
 
 FOLDER = "ESC-50-master"
 

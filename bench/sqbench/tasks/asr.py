@@ -14,11 +14,10 @@ import numpy as np
 from sqbench.data.base import Utterance
 from sqbench.data.files import audio_files
 from sqbench.data.slt import SLTSource
-from sqbench.results.statistics import N_BOOT, Interval
+from sqbench.errors import InputError
+from sqbench.statistics import N_BOOT, DrawCounts, Interval, interval
 from sqbench.tasks.base import Clip, Estimate, Observed, Quantity, Task, TaskData, utterance
-from sqbench.tasks.resampling import Weights, interval
 from sqbench.tasks.words import edits, normaliser
-from sqcodec.errors import InputError
 
 FOLDER = "LibriSpeech"
 
@@ -113,11 +112,11 @@ class ASR(Task):
         words = np.array([observed[name]["words"] for name in names], dtype=np.float64)
         sets = np.array([data.clips[name].dataset for name in names])
 
-        def rate(weights: Weights) -> np.ndarray:
+        def rate(weights: DrawCounts) -> np.ndarray:
             with np.errstate(invalid="ignore", divide="ignore"):
                 return np.asarray(100.0 * (weights @ wrong) / (weights @ words))
 
-        def mean(weights: Weights) -> np.ndarray:
+        def mean(weights: DrawCounts) -> np.ndarray:
             return np.asarray((weights @ wrong) / weights.sum(axis=1))
 
         found = {}

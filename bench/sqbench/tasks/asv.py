@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from sqbench.data.base import Utterance
 from sqbench.data.files import audio_files
 from sqbench.data.slt import SLTSource
-from sqbench.results.statistics import N_BOOT, Interval
+from sqbench.errors import InputError
+from sqbench.statistics import N_BOOT, DrawCounts, Interval, interval
 from sqbench.tasks.base import Clip, Estimate, Observed, Quantity, Task, TaskData, Trial, utterance
 from sqbench.tasks.embeddings import unit, unpack
-from sqbench.tasks.resampling import Weights, interval
 from sqbench.tasks.verification import Sweep, eer, eer_protocol, min_dcf, nearest
-from sqcodec.errors import InputError
 
 FOLDER = "vox1_test_wav"
 TRIALS = "veri_test2.txt"
@@ -32,7 +31,7 @@ equal embeddings would not tie."""
 
 
 _HELD = 1 << 20
-"""Weights of trials held at a time, when intervals are made: 8 MB."""
+"""DrawCounts of trials held at a time, when intervals are made: 8 MB."""
 
 
 class ASV(Task):
@@ -181,7 +180,7 @@ class _List:
         curve = self.sweep.curve()
         return 100.0 * float(eer(curve)[0]) if quantity != "min_dcf" else min_dcf(curve)
 
-    def resampled(self, weights: Weights, quantity: str) -> NDArray[np.float64]:
+    def resampled(self, weights: DrawCounts, quantity: str) -> NDArray[np.float64]:
         """Rates in percent, of weights ``[resamples, trials]``."""
         assert self.sweep is not None
         return 100.0 * (nearest if quantity == "eer" else eer)(self.sweep.curve(weights))
@@ -204,7 +203,7 @@ def _interval(
     used = sorted({clip for trial in trials for clip in (trial.a, trial.b)})
     place = {clip: index for index, clip in enumerate(used)}
 
-    def rates(weights: Weights) -> NDArray[np.float64]:
+    def rates(weights: DrawCounts) -> NDArray[np.float64]:
         total = np.zeros(len(weights))
         for one in lists.values():
             a = np.array([place[t.a] for t in one.trials])
@@ -217,7 +216,7 @@ def _interval(
     speakers = [data.clips[clip].group for clip in used]
     held = max(1, _HELD // len(trials))
 
-    def in_parts(weights: Weights) -> NDArray[np.float64]:
+    def in_parts(weights: DrawCounts) -> NDArray[np.float64]:
         parts = range(0, len(weights), held)
         return np.concatenate([rates(weights[i : i + held]) for i in parts])
 

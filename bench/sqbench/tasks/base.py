@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 from sqbench.data.base import Source, Utterance
 from sqbench.data.slt import SLTSource
-from sqbench.results.statistics import N_BOOT, Interval
+from sqbench.statistics import N_BOOT, Interval
 
 Observed = Mapping[str, Any]
 """What is known of one clip: JSON-able, by field."""

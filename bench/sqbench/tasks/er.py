@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from sqbench.data.base import Utterance
 from sqbench.data.files import audio_files
 from sqbench.data.slt import SLTSource
-from sqbench.results.statistics import N_BOOT
+from sqbench.statistics import N_BOOT
 from sqbench.tasks.accuracy import share
 from sqbench.tasks.base import Clip, Estimate, Observed, Quantity, Task, TaskData, utterance
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sqcodec.errors import InputError
+from sqbench.errors import InputError
 
 
 @dataclass(frozen=True)

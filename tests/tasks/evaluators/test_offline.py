@@ -11,11 +11,11 @@ import pytest
 from sqbench import audio
 from sqbench.data.mini import MiniSource
 from sqbench.tasks.base import Clip, TaskData
+from sqbench.tasks.catalogue import TASKS
 from sqbench.tasks.embeddings import unpack
-from sqbench.tasks.evaluators import probes, registry
+from sqbench.tasks.evaluators import catalogue, probes
 from sqbench.tasks.evaluators.base import Evaluator, Setting
 from sqbench.tasks.evaluators.features import features
-from sqbench.tasks.registry import TASKS
 from sqcodec.errors import InputError
 
 
@@ -32,7 +32,7 @@ def clips() -> dict[str, Any]:
 def make(name: str, data: TaskData | None = None) -> Evaluator:
     data = data or TaskData(clips={})
     hashes = {key: f"{i:08x}" for i, key in enumerate(data.clips)}
-    return registry.EVALUATORS.get(name).build(
+    return catalogue.EVALUATORS.get(name).build(
         Setting(source=None, device="cpu", data=data, hashes=hashes)
     )
 
@@ -67,7 +67,7 @@ def test_resemblyzer_is_the_packages_encoder(clips: dict[str, Any]) -> None:
 
 
 def test_resemblyzer_takes_silence_and_a_sample(clips: dict[str, Any]) -> None:
-    if registry.EVALUATORS.get("resemblyzer").missing():
+    if catalogue.EVALUATORS.get("resemblyzer").missing():
         pytest.skip("Resemblyzer is not installed")
     evaluator = make("resemblyzer")
     evaluator.load(lambda name: clips[name])
@@ -196,14 +196,14 @@ def test_features_of_little_or_nothing(length: int) -> None:
 
 
 def test_choices() -> None:
-    assert [c.label for c in registry.choose("offline").values()] == [
+    assert [c.label for c in catalogue.choose("offline").values()] == [
         "pocketsphinx", "resemblyzer", "probe-emotion", "probe-event",
     ]  # fmt: skip
-    assert set(registry.choose("asr=pocketsphinx")) == {"asr"}
-    mixed = registry.choose("protocol,asv=ecapa@/x/pretrain.model")
+    assert set(catalogue.choose("asr=pocketsphinx")) == {"asr"}
+    mixed = catalogue.choose("protocol,asv=ecapa@/x/pretrain.model")
     assert [c.label for c in mixed.values()][:2] == ["whisper-large-v3", "ecapa@/x/pretrain.model"]
     assert mixed["asv"].source == "/x/pretrain.model"
-    pinned = registry.choose("asv=ecapa-speechbrain@speechbrain/spkrec@5c0be38")
+    pinned = catalogue.choose("asv=ecapa-speechbrain@speechbrain/spkrec@5c0be38")
     assert pinned["asv"].source == "speechbrain/spkrec@5c0be38"
 
 
@@ -219,11 +219,11 @@ def test_choices() -> None:
 )
 def test_choices_that_are_none(text: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        registry.choose(text)
+        catalogue.choose(text)
 
 
 def test_a_missing_package_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "pip install" in registry.EVALUATORS.get("pocketsphinx").readiness()
+    assert "pip install" in catalogue.EVALUATORS.get("pocketsphinx").readiness()
     with pytest.raises(InputError, match="pocketsphinx"):
         make("pocketsphinx")

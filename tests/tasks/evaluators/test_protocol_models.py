@@ -17,9 +17,9 @@ from sqbench.tasks.base import Clip, TaskData
 from sqbench.tasks.embeddings import unpack
 from sqbench.tasks.evaluators import clap_msclap, ecapa
 from sqbench.tasks.evaluators.base import Evaluator, Setting, torchaudio_resample
+from sqbench.tasks.evaluators.catalogue import EVALUATORS
 from sqbench.tasks.evaluators.ecapa_network import EcapaTdnn
 from sqbench.tasks.evaluators.emotion2vec import classified
-from sqbench.tasks.evaluators.registry import EVALUATORS
 from sqbench.tasks.evaluators.zero_shot import prompts, tiled
 from sqcodec.errors import InputError
 

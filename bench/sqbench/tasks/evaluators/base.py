@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqbench import audio
-from sqbench.results.record import digest
+from sqbench.digest import digest
 from sqbench.tasks.base import Clip, TaskData
 
 Waveform = NDArray[np.float32]

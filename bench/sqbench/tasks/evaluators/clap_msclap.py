@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sqbench.errors import InputError
 from sqbench.tasks.base import Clip
 from sqbench.tasks.evaluators.base import (
     Evaluator,
@@ -28,7 +29,6 @@ from sqbench.tasks.evaluators.base import (
     torchaudio_resample,
 )
 from sqbench.tasks.evaluators.zero_shot import categories, chosen, prompts, tiled
-from sqcodec.errors import InputError
 
 VARIABLE = "SQBENCH_MSCLAP"
 DEFAULT = Path("~/.cache/sqbench/msclap/bin/python")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sqbench.errors import InputError
 from sqbench.tasks.base import Clip
 from sqbench.tasks.embeddings import pack, unit
 from sqbench.tasks.evaluators.base import Evaluator, Read, Setting, Waveform, file_sha256
 from sqbench.tasks.evaluators.whisper import release
-from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
     from sqbench.tasks.evaluators.ecapa_network import EcapaTdnn

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqbench.errors import InputError
 from sqbench.tasks.evaluators.base import file_sha256
-from sqcodec.errors import InputError
 
 
 @dataclass(frozen=True)

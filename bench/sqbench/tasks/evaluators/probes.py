@@ -19,11 +19,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sqbench.results.record import digest
+from sqbench.digest import digest
+from sqbench.errors import InputError
 from sqbench.tasks.base import Clip
 from sqbench.tasks.evaluators.base import Evaluator, Read, Setting, Waveform
 from sqbench.tasks.evaluators.features import RATE, features
-from sqcodec.errors import InputError
 
 FOLDS, DEALS, COPIES = 5, 3, 3
 """Folds of groups, how often they are dealt anew, altered copies of a training clip."""

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sqbench.errors import InputError
 from sqbench.metrics.mel import filterbank
 from sqbench.tasks.base import Clip
 from sqbench.tasks.embeddings import pack
 from sqbench.tasks.evaluators.base import Evaluator, Read, Setting, Waveform, file_sha256
-from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
     import torch

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sqbench.errors import InputError
 from sqbench.tasks.base import Clip
 from sqbench.tasks.evaluators.base import (
     Evaluator,
@@ -26,7 +27,6 @@ from sqbench.tasks.evaluators.base import (
     torchaudio_resample,
 )
 from sqbench.tasks.words import normaliser
-from sqcodec.errors import InputError
 
 MODEL = "large-v3"
 """What "large" means in the release that the protocol pins."""

@@ -1,0 +1,1 @@
+"""The report on rows of an ablation that the trainer ran."""

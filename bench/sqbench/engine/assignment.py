@@ -1,0 +1,151 @@
+"""Which evaluator hears which clips for which task, and what of that is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqbench.data.base import Source
+from sqbench.engine.jobs import Item, item_of
+from sqbench.errors import InputError
+from sqbench.store.record import observation_key
+from sqbench.tasks.base import Clip, Task, TaskData
+from sqbench.tasks.catalogue import TASKS
+from sqbench.tasks.evaluators.base import Evaluator, Setting
+from sqbench.tasks.evaluators.catalogue import Choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """A task, its clips, and who listens.
+
+    Attributes:
+        label: the evaluator's name for tables.
+        items: the clips' utterances with their hashes, by id, in the order of the source.
+        total: how many clips the source has; ``items`` are fewer with a limit.
+    """
+
+    task: Task
+    evaluator: Evaluator
+    label: str
+    source: str
+    data: TaskData
+    items: Mapping[str, Item]
+    total: int
+
+    @cached_property
+    def evaluator_id(self) -> str:
+        return self.evaluator.id
+
+    def key(self, codec: str, clip: Clip) -> str:
+        """Key of an observation; ``codec`` is a `codec_id` or ``original``."""
+        return observation_key(
+            codec,
+            self.source,
+            clip.id,
+            self.items[clip.id].audio_sha256,
+            f"{self.task.name} {self.task.version}",
+            self.evaluator_id,
+            self.task.judgement_of(clip),
+        )
+
+    def missing(self, codec: str, done: Collection[str]) -> list[Clip]:
+        """The clips without an observation among the keys ``done``."""
+        return [clip for clip in self.data.clips.values() if self.key(codec, clip) not in done]
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-able, for the run record: all that scores are made with beside observations."""
+        return {
+            "version": self.task.version,
+            "evaluator": self.label,
+            "evaluator_id": self.evaluator_id,
+            "identity": dict(self.evaluator.identity),
+            "total": self.total,
+            "selected": len(self.items),
+            "clips": {
+                clip.id: {
+                    "sha256": self.items[clip.id].audio_sha256,
+                    "dataset": clip.dataset,
+                    "label": clip.label,
+                    "group": clip.group,
+                    "alternative": clip.alternative,
+                }
+                for clip in self.data.clips.values()
+            },
+            "trials": {
+                name: [[int(trial.target), trial.a, trial.b] for trial in trials]
+                for name, trials in self.data.trials.items()
+            },
+        }
+
+
+def assign(
+    source: Source,
+    choices: Mapping[str, Choice],
+    *,
+    limit: int | None = None,
+    device: str = "cpu",
+    known: Iterable[Item] = (),
+) -> list[Assignment]:
+    """Give each task that the source has clips for to its evaluator.
+
+    Args:
+        choices: an evaluator by task.
+        limit: at most that many clips of each set.
+        known: utterances that are hashed already.
+
+    Raises:
+        InputError: no task has clips, a package or a model is missing, or the source's lists and
+            files contradict each other.
+    """
+    hashed = {item.utterance.id: item for item in known}
+    found = []
+    for name, choice in choices.items():
+        task = TASKS[name]
+        data, utterances = task.data(source)
+        kept = list(_limited(data, limit))
+        if not kept:
+            continue
+        items = {}
+        for key in kept:
+            # One reading a file, whatever the number of tasks.
+            item = hashed.get(key) or item_of(utterances[key], ())
+            hashed[key] = item
+            items[key] = item
+        chosen = task.selected(data, kept)
+        setting = Setting(
+            source=choice.source,
+            device=device,
+            data=chosen,
+            hashes={key: item.audio_sha256 for key, item in items.items()},
+        )
+        assignment = Assignment(
+            task=task,
+            evaluator=choice.entry.build(setting),
+            label=choice.label,
+            source=source.name,
+            data=chosen,
+            items=items,
+            total=len(data.clips),
+        )
+        _ = assignment.evaluator_id  # a model that is not there must not cost a codec's time
+        found.append(assignment)
+    if not found:
+        raise InputError(
+            f"data {source.location}",
+            expected=f"clips for {', '.join(choices)}: the folders of the official layout, or "
+            "labels text, speaker, emotion (or style), event (or category)",
+            found="none",
+        )
+    return found
+
+
+def _limited(data: TaskData, limit: int | None) -> Iterable[str]:
+    seen: Counter[str] = Counter()
+    for clip in data.clips.values():
+        seen[clip.dataset] += 1
+        if limit is None or seen[clip.dataset] <= limit:
+            yield clip.id

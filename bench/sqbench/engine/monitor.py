@@ -1,0 +1,33 @@
+"""Who is told of a run's progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqbench.store.record import Observation, Record
+
+
+class Monitor(Protocol):
+    """Told what happens, as it happens."""
+
+    def note(self, text: str) -> None:
+        """Something a user should know."""
+
+    def start(self, codec: str, todo: int, total: int) -> None:
+        """A codec or an evaluator begins: of ``todo`` of ``total`` clips something is missing."""
+
+    def scored(self, codec: str, records: Sequence[Record]) -> None:
+        """An utterance is done; these are its records."""
+
+    def heard(self, evaluator: str, observations: Sequence[Observation]) -> None:
+        """An evaluator has listened to clips, decoded or original."""
+
+
+class Quiet:
+    """A monitor that says nothing."""
+
+    def note(self, text: str) -> None: ...
+    def start(self, codec: str, todo: int, total: int) -> None: ...
+    def scored(self, codec: str, records: Sequence[Record]) -> None: ...
+    def heard(self, evaluator: str, observations: Sequence[Observation]) -> None: ...

@@ -1,0 +1,1 @@
+"""A page to hear codecs on: clips coded and scored, spectrograms, HTML."""

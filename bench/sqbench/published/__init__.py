@@ -1,0 +1,1 @@
+"""The published rows of the papers, as data."""

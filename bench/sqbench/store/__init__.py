@@ -1,0 +1,1 @@
+"""Results on the disk and what they amount to: records, runs, selections, means."""

@@ -1,0 +1,1 @@
+"""Codecs as tokenizers: statistics of their codes, from run to report."""

@@ -1,0 +1,1 @@
+"""SQCodec for use: the published network folded, in segments, on all cores."""

@@ -1,0 +1,1 @@
+"""Gradient estimators of quantizers, for the trainer and the bench of quantizers."""

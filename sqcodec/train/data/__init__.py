@@ -1,0 +1,1 @@
+"""Training audio: listed, decoded once, drawn, cropped."""
