@@ -58,7 +58,7 @@ class Metric(ABC):
     Attributes:
         name: registry name and table column.
         version: raised when values may change; part of every record key.
-        direction: whether higher or lower is better.
+        direction: whether higher or lower is better; ``none`` where that is not a question.
         bounds: lowest and highest possible value, ``None`` where there is none.
         categories: the categories of data it is defined for by the protocol.
         origin: which file or distribution a third party's metric came from; set by the registry.
@@ -66,7 +66,7 @@ class Metric(ABC):
 
     name: ClassVar[str]
     version: ClassVar[int]
-    direction: ClassVar[Literal["higher", "lower"]]
+    direction: ClassVar[Literal["higher", "lower", "none"]]
     bounds: ClassVar[tuple[float | None, float | None]]
     categories: ClassVar[tuple[str, ...]] = ("speech", "audio")
     origin: Mapping[str, str] = {}

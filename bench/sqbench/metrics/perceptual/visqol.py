@@ -17,12 +17,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sqbench.metrics import gammatone, neurogram
+from sqbench.metrics.perceptual import gammatone, neurogram
 from sqbench.metrics.base import Metric, Pair, Samples, Undefined
-from sqbench.metrics.guards import require_signal
-from sqbench.metrics.neurogram import Likeness
-from sqbench.metrics.package_weights import PackageFile, identity_of
-from sqbench.metrics.per_pair import at_rate
+from sqbench.metrics.perceptual.guards import require_signal
+from sqbench.metrics.perceptual.neurogram import Likeness
+from sqbench.metrics.perceptual.weights import PackageFile, identity_of
+from sqbench.metrics.perceptual.per_pair import at_rate
 
 Array = NDArray[np.float64]
 Mapper = Callable[["Features"], float]
