@@ -1,9 +1,9 @@
 """The perceptual metrics beside their packages' own entry points: deviation, CPU time, memory.
 
-On the golden pairs (``SQBENCH_SHARED``, by default ``../shared`` beside the repository): the largest
-difference from what the package itself says of the same two arrays, CPU seconds a clip of each, one
-thread, after a clip of warm-up, and peak memory of a worker process that only has that metric.
-Where there is no entry point to compare with, the line says so.
+On the golden pairs (``SQBENCH_SHARED``, by default ``../shared`` beside the repository): the
+largest difference from what the package itself says of the same two arrays, CPU seconds a clip of
+each, one thread, after a clip of warm-up, and peak memory of a worker process that only has that
+metric. Where there is no entry point to compare with, the line says so.
 
 Run: ``python benchmarks/perceptual.py [--metrics visqol,...]``.
 """
@@ -207,7 +207,7 @@ def main() -> None:
     print("|:---|---:|---:|---:|---:|---:|")
     for name in wanted:
         entry = catalogue.METRICS.get(name)
-        if not entry.readiness() == "ready":
+        if entry.readiness() != "ready":
             print(f"| {name} | {entry.readiness()} | | | | |", flush=True)
             continue
         with contextlib.redirect_stdout(io.StringIO()):

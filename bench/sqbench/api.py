@@ -19,7 +19,7 @@ from sqbench.errors import InputError
 from sqbench.metrics.protocol import DEFAULT, check
 from sqbench.store import reader as stores
 from sqbench.store.frame import Results
-from sqbench.suites import APPLICATIONS, metrics_of
+from sqbench.suites import APPLICATIONS, metrics_of, what_is_left_out
 from sqbench_codecs import CODECS, Codec
 
 
@@ -52,7 +52,8 @@ def evaluate(
     Args:
         codecs: registry names, ``file.py:Class``, or loaded codecs.
         data: a source, or what ``--data`` takes: ``mini``, a folder, a manifest, ``hf:...``.
-        suite: ``signal``, ``application`` or ``all``; ``metrics`` names other metrics instead.
+        suite: ``signal``, ``perceptual``, ``application`` or ``all`` (signal and application);
+            ``metrics`` names other metrics instead.
         evaluators: who listens, in the latter two: ``offline`` (the default), ``protocol``, or
             ``task=name``, with commas between.
         weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path.
@@ -120,6 +121,10 @@ def run(
         if isinstance(codec, str):
             CODECS.get(codec)  # a misspelt name must not cost the time of those before it
     wanted = metrics_of(options.suite, options.metrics)
+    monitor = monitor or Quiet()
+    if options.metrics is None:
+        for line in what_is_left_out(options.suite):
+            monitor.note(f"suite {options.suite}: {line}")
     selection = select(source, list(wanted.values()), options.limit) if wanted else nothing(source)
     if wanted and not selection.items:
         raise InputError(f"data {source.location}", expected="at least one clip", found="none")
@@ -132,7 +137,7 @@ def run(
         options=options,
     )
     with ProcessPool(options.workers, prefetch=options.workers) as pool:
-        return execute(plan, stores.load(out), pool, monitor or Quiet())
+        return execute(plan, stores.load(out), pool, monitor)
 
 
 def _assignments(source: Source, selection: Selection, options: Options) -> list[Assignment]:

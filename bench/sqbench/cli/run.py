@@ -26,7 +26,10 @@ def add(commands: Any) -> None:
         help="a codec of `sqbench codecs`, or path/to/file.py:Class; repeat for more",
     )
     parse.add_argument(
-        "--suite", default="signal", help="signal, application or all (default: signal)"
+        "--suite",
+        default="signal",
+        help="signal (default), perceptual (what is installed of it), application, or all: signal "
+        "and application",
     )
     parse.add_argument(
         "--evaluators",

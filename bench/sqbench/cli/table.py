@@ -34,6 +34,7 @@ def add(commands: Any) -> None:
         default="mean",
         help="mean: of what is scored, marked; drop: as the official scripts, the whole set goes",
     )
+    parse.add_argument("--suite", help="signal, perceptual or application: only its columns")
     add_choice(parse)
     parse.set_defaults(handler=handle)
 
@@ -82,6 +83,7 @@ def handle(options: argparse.Namespace) -> int:
         paper=options.paper,
         source=options.source,
         protocol=options.protocol,
+        suite=options.suite,
     )
     render.show(built, options.format)
     sys.stdout.flush()
@@ -93,7 +95,8 @@ def _ablation(options: argparse.Namespace) -> int:
     from sqbench.report import render
 
     for given, what in (
-        (options.results, "results"), (options.sort, "--sort"), (options.ci, "--ci")
+        (options.results, "results"), (options.sort, "--sort"), (options.ci, "--ci"),
+        (options.suite, "--suite"),
     ):  # fmt: skip
         if given:
             raise InputError(f"{what} beside --ablation", expected="one or the other")

@@ -172,6 +172,7 @@ def _describe(plan: Plan, codecs: list[dict[str, Any]]) -> dict[str, Any]:
         "suite": plan.options.suite,
         "protocol": plan.options.protocol,
         "metrics": {metric.name: metric.version for metric in plan.metrics.values()},
+        "metric_identities": {metric.name: metric.identity for metric in plan.metrics.values()},
         "codecs": codecs,
         "source": plan.selection.describe(),
         "tasks": {each.task.name: each.describe() for each in plan.assignments},

@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from sqbench.errors import InputError
 from sqbench.metrics.base import Metric
@@ -39,7 +40,8 @@ class MetricEntry:
         aliases: other names.
         modules: that must be importable.
         remedy: the line that installs them.
-        title: its head in tables.
+        title: its head in tables; its name in capitals if empty.
+        group: of columns in tables.
         origin: what identifies a third party's code; empty for the project's own.
     """
 
@@ -50,6 +52,7 @@ class MetricEntry:
     modules: tuple[str, ...] = ()
     remedy: str = ""
     title: str = ""
+    group: Literal["signal", "perceptual"] = "signal"
     origin: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self) -> list[str]:
@@ -58,8 +61,9 @@ class MetricEntry:
 
     def fetches(self) -> str:
         """The line that fetches its weights from the hub, where they are not in the cache yet."""
-        weights = getattr(self.load(), "weights", None)
-        return str(weights.command) if hasattr(weights, "at_hand") and not weights.at_hand() else ""
+        weights: Any = getattr(self.load(), "weights", None)
+        away = hasattr(weights, "at_hand") and not weights.at_hand()
+        return str(weights.command) if away else ""
 
     def readiness(self) -> str:
         """``ready``, ``ready (fetches ...)``, or what is missing and its cure."""
@@ -149,7 +153,7 @@ def _perceptual() -> Iterable[MetricEntry]:
     ):  # fmt: skip
         yield MetricEntry(
             name=name, target=f"sqbench.metrics.{target}", title=title, summary=summary,
-            modules=modules, remedy=remedy,
+            group="perceptual", modules=modules, remedy=remedy,
         )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def _magnitude(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     from scipy import fft
 
     windowed = frames * _hann(frames.shape[-1])
-    return np.abs(fft.rfft(windowed, axis=-1, overwrite_x=True))
+    return np.asarray(np.abs(fft.rfft(windowed, axis=-1, overwrite_x=True)))
 
 
 def _mel(magnitude: NDArray[np.float32], rate: int, n_mels: int) -> NDArray[np.float32]:

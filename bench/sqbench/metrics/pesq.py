@@ -83,9 +83,7 @@ class NarrowbandPESQ(PESQ):
         )
 
 
-def pesq(
-    reference: Samples, estimate: Samples, rate: int = TOLD_RATE, mode: str = "wb"
-) -> float:
+def pesq(reference: Samples, estimate: Samples, rate: int = TOLD_RATE, mode: str = "wb") -> float:
     """MOS-LQO of ``[T]`` against ``[T]``, taken to be at 16 kHz, or at 8 kHz in mode ``nb``.
 
     Raises:

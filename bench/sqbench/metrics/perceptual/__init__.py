@@ -1,1 +1,1 @@
-"""Metrics of how a clip sounds, most of them by a trained model. Beside the protocol, never in it."""
+"""How a clip sounds, mostly by trained models: beside the protocol, never in its columns."""

@@ -168,6 +168,4 @@ def _session(weights: PackageFile) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        weights.read(), options, providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(weights.read(), options, providers=["CPUExecutionProvider"])

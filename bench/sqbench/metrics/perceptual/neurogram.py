@@ -95,9 +95,9 @@ def match(
     frame = start + int(np.argmax(totals[-1, start : min(count - 1, places[-1] + reach) + 1]))
     found = []
     for index in range(len(patches) - 1, -1, -1):
-        past = int(before[index, frame])
-        found.append((frame, frame == past))
-        frame = past
+        came_from = int(before[index, frame])
+        found.append((frame, frame == came_from))
+        frame = came_from
     return found[::-1]
 
 
@@ -159,9 +159,7 @@ class _Field:
         def local(left: bool, right: bool) -> _Local:
             mean = _smooth(padded, left=left, right=right)
             square = mean * mean
-            return _Local(
-                mean, square, _smooth(padded * padded, left=left, right=right) - square
-            )
+            return _Local(mean, square, _smooth(padded * padded, left=left, right=right) - square)
 
         return cls(padded, width, local(True, True), local(False, True), local(True, False))
 

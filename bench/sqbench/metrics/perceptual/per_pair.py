@@ -14,7 +14,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def per_pair(function: Callable[Concatenate[Pair, P], R]) -> Callable[Concatenate[Pair, P], R]:
+def per_pair(
+    function: Callable[Concatenate[Pair, P], R],
+) -> Callable[Concatenate[Pair, P], R]:
     """Keep the results for the pair that was asked about last.
 
     Metrics measure one pair after the other, so that one is enough; its results go with it. The
@@ -24,7 +26,7 @@ def per_pair(function: Callable[Concatenate[Pair, P], R]) -> Callable[Concatenat
     of: list[weakref.ref[Pair]] = []
 
     @wraps(function)
-    def once(pair: Pair, *arguments: P.args, **named: P.kwargs) -> R:
+    def once(pair: Pair, /, *arguments: P.args, **named: P.kwargs) -> R:
         if not of or of[0]() is not pair:
             last.clear()
             of[:] = [weakref.ref(pair, lambda _: last.clear())]

@@ -135,5 +135,6 @@ def _ecapa(folder: Path) -> Any:
 def _wavlm(folder: Path) -> tuple[Any, Any]:
     from transformers import AutoFeatureExtractor, WavLMForXVector
 
-    model = WavLMForXVector.from_pretrained(folder, local_files_only=True)
-    return AutoFeatureExtractor.from_pretrained(folder, local_files_only=True), model.eval()
+    extractor: Any = AutoFeatureExtractor
+    model: Any = WavLMForXVector.from_pretrained(folder, local_files_only=True)
+    return extractor.from_pretrained(folder, local_files_only=True), model.eval()

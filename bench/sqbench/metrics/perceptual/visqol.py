@@ -17,12 +17,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sqbench.metrics.perceptual import gammatone, neurogram
 from sqbench.metrics.base import Metric, Pair, Samples, Undefined
+from sqbench.metrics.perceptual import gammatone, neurogram
 from sqbench.metrics.perceptual.guards import require_signal
 from sqbench.metrics.perceptual.neurogram import Likeness
-from sqbench.metrics.perceptual.weights import PackageFile, identity_of
 from sqbench.metrics.perceptual.per_pair import at_rate
+from sqbench.metrics.perceptual.weights import PackageFile, identity_of
 
 Array = NDArray[np.float64]
 Mapper = Callable[["Features"], float]
@@ -218,7 +218,7 @@ def best_lag(reference: Samples, estimate: Samples) -> int:
     points = fft.next_fast_len(2 * length - 1, real=True)
     product = fft.rfft(reference, points) * np.conj(fft.rfft(estimate, points))
     correlation = fft.irfft(product, points)
-    most = length - 1
+    most: int = length - 1
     lags = np.concatenate([correlation[points - most :], correlation[: most + 1]])
     return int(np.argmax(lags)) - most
 

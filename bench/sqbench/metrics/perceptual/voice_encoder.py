@@ -11,7 +11,7 @@ import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,7 +157,11 @@ def read_legacy(content: bytes) -> Any:
 class _Reader(pickle.Unpickler):
     """Builds ordered dictionaries and tensors, and refuses all else."""
 
-    TYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "LongStorage": "<i8"}
+    TYPES: ClassVar[dict[str, str]] = {
+        "FloatStorage": "<f4",
+        "DoubleStorage": "<f8",
+        "LongStorage": "<i8",
+    }
 
     def __init__(self, stream: io.BytesIO) -> None:
         super().__init__(stream)

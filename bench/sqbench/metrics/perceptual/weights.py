@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from sqbench.errors import InputError
 from sqbench.metrics.base import Metric
 from sqcodec.hub import DEFAULT_REVISION, cached_files, download, hub_commit, why_no_hub
-from sqbench.errors import InputError
 
 
 @dataclass(frozen=True)
