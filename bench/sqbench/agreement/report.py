@@ -225,6 +225,5 @@ def _cell(estimate: Estimate, *, interval: bool = True) -> GridCell:
         return GridCell(text=NOTHING)
     low, high = estimate.interval.low, estimate.interval.high
     known = interval and low is not None and high is not None
-    return GridCell(
-        text=f"{estimate.value:.2f}", detail=f"[{low:.2f}, {high:.2f}]" if known else ""
-    )
+    text = f"{estimate.value:.2f}"
+    return GridCell(text=text, detail=f"[{low:.2f}, {high:.2f}]" if known else "")
