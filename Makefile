@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all venv lint types test test-all bench bench-train crosscheck demo mini clean
+.PHONY: agreement all venv lint types test test-all bench bench-train crosscheck demo mini clean
 
 all: lint types test
 
@@ -50,6 +50,15 @@ crosscheck: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target .crosscheck 'vector-quantize-pytorch>=1.31' loguru
 	PYTHONPATH=.crosscheck $(BIN)/python tools/crosscheck.py
+
+# What `sqbench metrics` says of listeners, and the picture of docs/which-metric.md.
+agreement: $(READY)
+	$(BIN)/sqbench agreement ../shared/data/listening/ratings.csv \
+		--name '84 clips, 7 speech codecs, MUSHRA' \
+		--group '16k=Lyra 3,Lyra 6,Proposed 1.38 16kHz,Proposed 5.51 16kHz' \
+		--group '24k=AudioDec,Proposed 1.38,Proposed 5.51' \
+		--format csv --plot docs/which-metric.png > .listeners.csv
+	mv .listeners.csv bench/sqbench/agreement/data/listeners.csv
 
 # A training step against a plain loop over the published network, on this machine, in this run.
 bench-train: $(READY)
