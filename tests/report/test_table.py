@@ -282,14 +282,14 @@ def test_an_extra_metric_knows_its_direction(tmp_path: Path) -> None:
 def perceptual(tmp_path: Path) -> Store:
     """Records of the signal suite, of two perceptual metrics and of one of nobody's."""
     records = make.full(A)
-    for name in ("delay", "visqol", "audio_visqol", "estoi"):
-        category, _, metric = name.rpartition("_")
+    for category, metric in (
+        ("speech", "delay"), ("speech", "visqol"), ("audio", "visqol"), ("speech", "estoi"),
+    ):  # fmt: skip
         records += [
-            make.score(A, utterance=record["utterance"], metric=metric, value=3.0,
-                       category=category or "speech", dataset=record["dataset"])
+            make.score(A, record["utterance"], metric, 3.0)
             for record in make.full(A)
-            if record["metric"] == "mel" and record["category"] == (category or "speech")
-        ]  # fmt: skip
+            if record["metric"] == "mel" and record["category"] == category
+        ]
     return build(tmp_path, records, A)
 
 

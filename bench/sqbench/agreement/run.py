@@ -187,6 +187,8 @@ def _record(
         audio_sha256=hashed.reference,
         metric=metric.name,
         metric_version=metric.version,
+        metric_identity=metric.identity,
+        direction=metric.better,
         protocol=protocol,
         value=measured.value if measured.status == "ok" else None,
         status=measured.status,

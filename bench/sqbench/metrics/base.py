@@ -72,6 +72,11 @@ class Metric(ABC):
     origin: Mapping[str, str] = {}
 
     @property
+    def better(self) -> Literal["higher", "lower"] | None:
+        """The direction, as records have it."""
+        return None if self.direction == "none" else self.direction
+
+    @property
     def identity(self) -> str:
         """What a value depends on beside the pair: the version, and a third party's code."""
         return " ".join([str(self.version), *self.origin.values()])

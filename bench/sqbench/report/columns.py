@@ -78,7 +78,7 @@ def columns_for(rows: Iterable[Row]) -> tuple[Column, ...]:
     for row in rows:
         for key, cell in row.cells.items():
             if key not in known and key not in extra:
-                extra[key] = _extra(key, cell.category, cell.metric)
+                extra[key] = _extra(key, cell.category, cell.metric, row)
     order = list(_catalogue().names())
 
     def place(item: tuple[str, Column]) -> tuple[int, bool, int]:
@@ -90,7 +90,7 @@ def columns_for(rows: Iterable[Row]) -> tuple[Column, ...]:
     return (*FIXED, *(column for _, column in sorted(extra.items(), key=place)))
 
 
-def _extra(key: str, category: str, metric: str) -> Column:
+def _extra(key: str, category: str, metric: str, row: Row) -> Column:
     prefix = "" if category == "speech" else f"{category.capitalize()} "
     known = metric in _catalogue().names()
     entry = _catalogue().METRICS.get(metric) if known else None
@@ -98,7 +98,7 @@ def _extra(key: str, category: str, metric: str) -> Column:
         key=key,
         title=prefix + (entry.title if entry and entry.title else metric.upper()),
         digits=3,
-        direction=direction_of(metric),
+        direction=direction_of(metric, row),
         scores=True,
         group=entry.group if entry else "signal",
     )
@@ -110,17 +110,18 @@ def _catalogue() -> ModuleType:
     return catalogue
 
 
-def direction_of(metric: str) -> Direction | None:
-    """Which way a metric is better; ``None`` for one that this installation does not know."""
+def direction_of(metric: str, row: Row) -> Direction | None:
+    """Which way a metric is better: as recorded with its values, or as this installation knows.
+
+    ``None`` where neither is.
+    """
     for column in FIXED:
         if column.key == metric:
             return column.direction
-    if metric not in _catalogue().names():
-        return None
-    direction: Literal["higher", "lower", "none"] = (
-        _catalogue().METRICS.get(metric).load().direction
-    )
-    return None if direction == "none" else direction
+    found: str | None = row.directions.get(metric)
+    if found is None and metric in _catalogue().names():
+        found = _catalogue().METRICS.get(metric).load().direction
+    return "higher" if found == "higher" else "lower" if found == "lower" else None
 
 
 def head(column: Column) -> Head:

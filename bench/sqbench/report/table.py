@@ -14,6 +14,7 @@ from sqbench.report import applied, notes
 from sqbench.report.applied import Applied
 from sqbench.report.columns import FIXED, GROUPS, Column, columns_for
 from sqbench.statistics import N_BOOT, NOT_ASKED, Interval, bootstrap
+from sqbench.store import versions
 from sqbench.store.aggregate import Failures
 from sqbench.store.aggregate import rows as aggregate_rows
 from sqbench.store.applications import Heard, applications
@@ -100,6 +101,8 @@ def build(
     source: str | None = None,
     protocol: str | None = None,
     suite: str | None = None,
+    codecs: Sequence[str] = (),
+    all_versions: bool = False,
     n_boot: int = N_BOOT,
     seed: int = 0,
 ) -> Table:
@@ -115,6 +118,8 @@ def build(
         protocol: keep this protocol only.
         suite: ``signal``, ``perceptual`` or ``application``: no scores of another; the row of the
             paper's figures needs the signal ones.
+        codecs: keep these only (`sqbench.store.versions.chosen`).
+        all_versions: also versions of a codec that a newer one stands for.
 
     Raises:
         InputError: no results, or an unknown ``sort``, ``source``, ``protocol`` or ``suite``.
@@ -122,6 +127,7 @@ def build(
     if suite is not None and suite not in GROUPS:
         raise InputError(f"--suite {suite}", expected=f"one of {', '.join(GROUPS)}")
     found = _chosen(aggregate_rows(store, failures=failures), store, source, protocol)
+    found, hidden = versions.chosen(found, codecs, all_versions=all_versions)
     often = applied.resamples(ci, n_boot)
     heard = applications(store, lambda name: often[name in applied.OFFLINE], seed=seed)
     sections = []
@@ -167,7 +173,8 @@ def build(
                 ),
             )
         )
-    return Table(sections=tuple(sections), failures=failures, notes=tuple(notes.of_store(store)))
+    said = filter(None, (versions.note(hidden), *notes.of_store(store)))
+    return Table(sections=tuple(sections), failures=failures, notes=tuple(said))
 
 
 def _only(row: Row, keys: Collection[str]) -> Row:
