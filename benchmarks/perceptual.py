@@ -120,7 +120,7 @@ def _spectra(pair: Pair, window: int, bands: int) -> tuple[np.ndarray, np.ndarra
             )
         )  # fmt: skip
         if not bands:
-            return magnitude
+            return np.asarray(magnitude)
         filters = librosa.filters.mel(sr=pair.sample_rate, n_fft=window, n_mels=bands)
         return np.asarray(filters @ magnitude)
 

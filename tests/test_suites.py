@@ -10,7 +10,8 @@ from sqbench import suites
 from sqbench.api import run
 from sqbench.data.mini import MiniSource
 from sqbench.engine.monitor import Quiet
-from sqbench.engine.plan import Options
+from sqbench.engine.options import Options
+from sqbench.errors import InputError
 from sqbench.metrics import catalogue
 from sqbench.metrics.catalogue import MetricEntry
 from sqbench.store import reader
@@ -41,7 +42,7 @@ def test_what_is_not_installed_is_left_out_and_said() -> None:
 
 @pytest.mark.usefixtures("bare")
 def test_asked_for_by_name_it_is_an_error() -> None:
-    with pytest.raises(suites.InputError, match=r"package visqol.*sqbench\[visqol\]"):
+    with pytest.raises(InputError, match=r"package visqol.*sqbench\[visqol\]"):
         suites.metrics_of("signal", ["visqol"])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from metric_signals import noise, voice
 
@@ -23,7 +22,7 @@ def table(tmp_path: Path) -> Path:
         audio.write(tmp_path / f"audio/{item}/ref.wav", clean, 16_000)
         for i, (condition, level) in enumerate(LOUDNESS.items()):
             estimate = clean + level * noise(clean.shape[0], 10 * item + i)
-            audio.write(tmp_path / f"audio/{item}/{condition}.wav", np.float32(estimate), 16_000)
+            audio.write(tmp_path / f"audio/{item}/{condition}.wav", estimate, 16_000)
         for condition, mean in SCORES.items():
             file = "ref" if condition == "Reference" else condition
             rate = "16k" if condition == "good" else "24k"

@@ -152,7 +152,8 @@ def score(
         store = stores.load(out)
     by_key = {record["key"]: record for record in store.records if record["kind"] == KIND}
     for metric in wanted.values():
-        found.values[metric.name], reasons = [], {}
+        reasons: dict[str, int] = {}
+        found.values[metric.name] = []
         for each in hashed:
             record = by_key.get(each.key(metric, protocol))
             value = record["value"] if record else None

@@ -141,7 +141,7 @@ def _spearman(x: Array, y: Array, weights: Array) -> Array:
 def _ranks(values: Array, weights: Array) -> Array:
     """Mean ranks ``[B, n]`` where the value at n is there as often as its weight says."""
     below = (values[:, None] < values).astype(np.float64)
-    return weights @ (below + 0.5 * (values[:, None] == values)) + 0.5
+    return np.asarray(weights @ (below + 0.5 * (values[:, None] == values)) + 0.5)
 
 
 def _correlation(x: Array, y: Array, weights: Array) -> Array:

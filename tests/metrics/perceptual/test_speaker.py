@@ -49,7 +49,8 @@ def test_a_file_that_asks_for_code_is_refused() -> None:
             return (print, ("run",))
 
     stream = io.BytesIO()
-    for each in (0x1950A86A20F9469CFC6C, 1001, {}, Bad()):
+    parts: tuple[object, ...] = (0x1950A86A20F9469CFC6C, 1001, {}, Bad())
+    for each in parts:
         pickle.dump(each, stream, protocol=2)
     with pytest.raises(pickle.UnpicklingError, match="asks for"):
         voice_encoder.read_legacy(stream.getvalue())

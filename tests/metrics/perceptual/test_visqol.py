@@ -12,7 +12,8 @@ from sqbench import audio
 from sqbench.metrics import catalogue
 from sqbench.metrics.base import Pair, Samples, Undefined
 from sqbench.metrics.perceptual import gammatone, neurogram
-from sqbench.metrics.perceptual.visqol import AUDIO, SPEECH, ViSQOL
+from sqbench.metrics.perceptual.visqol import ViSQOL
+from sqbench.metrics.perceptual.visqol_features import AUDIO, SPEECH
 from sqbench.metrics.protocol import prepare
 
 pytest.importorskip("visqol", reason="pip install 'sqbench[visqol]'")
@@ -39,9 +40,11 @@ def package(monkeypatch: pytest.MonkeyPatch) -> Any:
         mode = "audio" if name == "visqol" else "speech"
         visqol.create(mode=mode, use_lattice_model=mode == "speech" or None)
         rate = MODES[name].rate
-        sides = (measured.reference, measured.estimate)
-        arrays = [audio.resample(side, measured.sample_rate, rate) for side in sides]
-        return float(visqol.measure_from_arrays(*arrays, rate).moslqo)
+        reference, estimate = (
+            audio.resample(side, measured.sample_rate, rate)
+            for side in (measured.reference, measured.estimate)
+        )
+        return float(visqol.measure_from_arrays(reference, estimate, rate).moslqo)
 
     return score
 
