@@ -12,11 +12,12 @@ from sqbench.data.resolve import open_source
 from sqbench.engine.assignment import Assignment, assign
 from sqbench.engine.jobs import Selection, nothing, select
 from sqbench.engine.monitor import Monitor, Quiet
-from sqbench.engine.options import Options
+from sqbench.engine.options import Options, cores
 from sqbench.engine.plan import Outcome, Plan
 from sqbench.engine.pool import ProcessPool
 from sqbench.engine.run import execute
 from sqbench.engine.systems.base import System
+from sqbench.engine.systems.names import expand
 from sqbench.engine.systems.opening import check_names
 from sqbench.errors import InputError
 from sqbench.metrics.protocol import DEFAULT, check
@@ -37,7 +38,7 @@ def evaluate(
     weights: str = "auto",
     out: str | Path | None = None,
     limit: int | None = None,
-    workers: int = 2,
+    workers: int | None = None,
     device: str = "cpu",
     batch_size: int = 8,
     hosts: int = 1,
@@ -56,7 +57,8 @@ def evaluate(
         True
 
     Args:
-        codecs: registry names, ``file.py:Class``, ``folder:PATH``; or loaded codecs, which stay in
+        codecs: registry names, lists and patterns of them, ``@paper``, ``file.py:Class``,
+            ``folder:PATH``; or loaded codecs, which stay in
             this process: the caller's random numbers are left alone.
         data: a source, or what ``--data`` takes: ``mini``, a folder, a manifest, ``hf:...``.
         suite: ``signal``, ``perceptual``, ``application`` or ``all`` (signal and application);
@@ -66,7 +68,7 @@ def evaluate(
         weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path.
         out: results folder; what is there is not computed again. ``None`` keeps nothing on disk.
         limit: at most that many utterances of each set.
-        workers: processes that measure; values do not depend on it.
+        workers: processes that measure, by default one for each core; values do not depend on it.
         hosts: processes that hold a codec given by name; values do not depend on it.
         seed: of the random numbers of codecs that draw some; every clip has its own.
         debug: what a codec raises comes out, instead of costing a clip.
@@ -78,7 +80,10 @@ def evaluate(
     Raises:
         InputError: nothing could be run.
     """
-    chosen = [codecs] if isinstance(codecs, str | Codec | System) else list(codecs)
+    given = [codecs] if isinstance(codecs, str | Codec | System) else list(codecs)
+    chosen: list[str | Codec | System] = []
+    for each in given:
+        chosen += expand([each]) if isinstance(each, str) else [each]
     options = Options(
         suite=suite,
         metrics=metrics,
@@ -86,7 +91,7 @@ def evaluate(
         protocol=protocol,
         weights=weights,
         limit=limit,
-        workers=workers,
+        workers=cores() if workers is None else workers,
         device=device,
         batch_size=batch_size,
         hosts=hosts,

@@ -18,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sqbench_codecs import local
 from sqcodec.errors import InputError
 
+_FEW = 30  # names that a message can list
 _MODULE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
 
 
@@ -107,18 +108,29 @@ class Registry(Generic[E]):
             return self._from_file(name, *found)
         if module := _MODULE.fullmatch(name):
             return self._from_module(name, *module.groups())
-        name = self._aliases.get(name, name)
-        if name in self._entries:
-            return self._entries[name]
+        for each in (name, name.lower()):
+            each = self._aliases.get(each, each)
+            if each in self._entries:
+                return self._entries[each]
         if name.endswith(".py"):
             local.no_class(self.kind, name)
         known = [*self._entries, *self._aliases]
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         raise InputError(
-            f"unknown {self.kind} {name!r}",
-            remedy=(f"Did you mean {' or '.join(near)}? " if near else "")
-            + f"Known: {', '.join(self._entries)}.",
+            f"unknown {self.kind} {name!r}", remedy=self._suggestion(name.lower(), known)
         )
+
+    def _suggestion(self, name: str, known: Sequence[str]) -> str:
+        """What may have been meant: points of a family, near names, or where to look."""
+        points = [each for each in known if each.startswith(f"{name}-")]
+        if points:
+            shown = ", ".join(points[:3]) + (", ..." if len(points) > 3 else "")
+            return f"{name} has {len(points)}: {shown} (`sqbench {self.kind}s` lists them)."
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        if near:
+            return f"Did you mean {' or '.join(near)}? `sqbench {self.kind}s` lists all."
+        if len(self._entries) <= _FEW:
+            return f"Known: {', '.join(self._entries)}."
+        return f"`sqbench {self.kind}s` lists all {len(self._entries)}."
 
     def _load(self) -> None:
         if self._loaded:

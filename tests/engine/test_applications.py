@@ -122,6 +122,13 @@ def test_audio_cache(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_the_cache_keeps_of_one_key_the_last_and_mixes_no_clips() -> None:
+    with AudioCache(in_memory=0) as cache:
+        for key, value in (("a", 1.0), ("a", 2.0), ("b", 3.0)):
+            cache.put(("c", key), np.full(4, value, np.float32), 8000)
+        assert [cache.get(("c", key))[0][0] for key in "ab"] == [2.0, 3.0]
+
+
 def test_codecs_in_parts_hear_the_same(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +137,22 @@ def test_codecs_in_parts_hear_the_same(
     monkeypatch.setattr("sqbench.engine.run.ON_DISK", 0)
     sqbench.evaluate(codecs, data, suite="application", evaluators=WHO, out=tmp_path / "each")
     assert observations(tmp_path / "one") == observations(tmp_path / "each")
+
+
+def test_evaluators_listen_before_more_is_decoded_than_the_disk_may_hold(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codecs = ["mulaw-8", "silence"]
+    early = []
+    for name, limit in (("one", 1 << 32), ("each", 0)):
+        monkeypatch.setattr("sqbench.engine.run.ON_DISK", limit)
+        out = tmp_path / name
+        sqbench.evaluate(codecs, data, suite="application", evaluators=WHO, out=out)
+        (path,) = out.glob("*/records.jsonl")
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        second = next(i for i, r in enumerate(rows) if r["codec"] == "silence")
+        early.append(any(r["kind"] == "observation" for r in rows[:second]))
+    assert early == [False, True]
 
 
 def test_killed_while_listening_and_run_again(data: str, tmp_path: Path) -> None:
@@ -150,7 +173,7 @@ def test_killed_while_listening_and_run_again(data: str, tmp_path: Path) -> None
     assert 0 < len(kept) < 12
     done = subprocess.run([*command, str(killed)], capture_output=True, text=True, env=MORE)
     assert done.returncode == 0, done.stderr
-    made = f"{12 - len(kept)} predictions made, {len(kept)} there already"
+    made = f"{12 - len(kept)} predicted, {len(kept)} were there already"
     assert made in done.stderr
     assert observations(killed) == observations(whole)
 

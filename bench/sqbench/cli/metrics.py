@@ -30,11 +30,11 @@ def handle(options: argparse.Namespace) -> int:
         print(textwrap.fill(recommend(options.recommend), 92, break_on_hyphens=False))
         return 0
 
-    from rich.console import Console
     from rich.table import Table
 
     from sqbench.agreement.known import known
     from sqbench.metrics.catalogue import METRICS
+    from sqbench.report.console import console
 
     agreement = known()
     sets = ", ".join(dict.fromkeys(each.set for each in agreement.values()))
@@ -57,7 +57,7 @@ def handle(options: argparse.Namespace) -> int:
         )
     for problem in METRICS.problems:
         print(f"warning: {problem}", file=sys.stderr)
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+    console().print(table)
     for entry in METRICS:
         if entry.missing():
             print(f"{entry.name}: {entry.remedy}")

@@ -49,21 +49,23 @@ class Outcome:
     """What a run did.
 
     Attributes:
-        computed: score records written.
+        scored: scores made.
         kept: score records that were there already.
         predicted: predictions of evaluators written.
         predicted_kept: predictions that were there already.
         failed: records without a score (failed or undefined), among those of this run's plan.
         unpredicted: predictions that failed, among those of this run's plan.
         unloaded: codecs that could not be loaded, with the reason.
+        run_id: of the run's folder; empty if nothing was to be written.
         remarks: what a user should know in the end.
     """
 
-    computed: int = 0
+    scored: int = 0
     kept: int = 0
     predicted: int = 0
     predicted_kept: int = 0
     failed: int = 0
     unpredicted: int = 0
     unloaded: dict[str, str] = field(default_factory=dict)
+    run_id: str = ""
     remarks: list[str] = field(default_factory=list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +20,8 @@ from sqbench.engine.predict import Decoded, predict, unpredicted
 from sqbench.engine.records import RecordBuilder
 from sqbench.engine.systems.base import Coded, Lost, Reconstruction, System, why
 from sqbench.engine.systems.codec import CodecSystem
-from sqbench.engine.systems.opening import open_system, split_weights
+from sqbench.engine.systems.names import split_weights
+from sqbench.engine.systems.opening import open_system
 from sqbench.errors import InputError
 from sqbench.metrics.base import Status
 from sqbench.store.provenance import environment
@@ -74,6 +76,7 @@ class _Run:
         """Where records go; its folder is there once there is something to write."""
         if self._writer is None:
             self._writer = self._open.enter_context(RunWriter(self.plan.out, self._describe()))
+            self.outcome.run_id = self._writer.run_id
         return self._writer
 
     def all(self) -> None:
@@ -127,7 +130,7 @@ class _Run:
         for records in _Scoring(self, system, keys, decoded, frozenset(wanted)).of(jobs):
             self.writer.append(records)
             scores = [record for record in records if record["kind"] == "score"]
-            self.outcome.computed += len(scores)
+            self.outcome.scored += sum(r["status"] in ("ok", "identical") for r in scores)
             computed.update((record["key"], record["status"]) for record in scores)
             self.monitor.scored(system.name, records)
         statuses = self.known | computed
@@ -193,6 +196,7 @@ class _Run:
         return {
             "schema": SCHEMA,
             "command": plan.options.command,
+            "options": self._options(),
             "seed": plan.options.seed,
             "suite": plan.options.suite,
             "protocol": plan.options.protocol,
@@ -208,6 +212,26 @@ class _Run:
             },
             "environment": environment(),
         }
+
+    def _options(self) -> dict[str, Any]:
+        """What ``sqbench run --config run.json`` does again; of objects only their names."""
+        options, location = self.plan.options, self.plan.selection.source.location
+        found = {
+            "codec": [c if isinstance(c, str) else _name(c) for c in self.plan.codecs],
+            "data": str(Path(location).resolve()) if Path(location).exists() else location,
+            "suite": options.suite,
+            "protocol": options.protocol,
+            "weights": options.weights,
+            "device": options.device,
+            "seed": options.seed,
+        }
+        if options.metrics is not None:
+            found["metrics"] = list(options.metrics)
+        if options.evaluators is not None:
+            found["evaluators"] = options.evaluators
+        if options.limit is not None:
+            found["limit"] = options.limit
+        return found
 
 
 class _Scoring:
