@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from memory import peak_rss_bytes
 
 from sqbench import audio
 from sqbench.engine.pool import ProcessPool
-from sqbench.engine.worker import peak_rss_bytes
 from sqbench.metrics import catalogue
 from sqbench.metrics.base import Pair, Undefined
 from sqbench.metrics.protocol import prepare
