@@ -5,7 +5,7 @@ READY := .venv/.ready
 # PESQ is C from source, and most of what scoring costs: 1.2 times faster so, with equal scores.
 PESQ_CFLAGS ?= -O3 -march=native -ffp-contract=off
 
-.PHONY: all venv lint types test test-all bench bench-train crosscheck demo mini clean
+.PHONY: agreement all venv lint types test test-all bench bench-train crosscheck demo mini clean
 
 all: lint types test
 
@@ -54,6 +54,15 @@ crosscheck: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target .crosscheck 'vector-quantize-pytorch>=1.31' loguru
 	PYTHONPATH=.crosscheck $(BIN)/python tools/crosscheck.py
+
+# What `sqbench metrics` says of listeners, and the picture of docs/which-metric.md.
+agreement: $(READY)
+	$(BIN)/sqbench agreement ../shared/data/listening/ratings.csv \
+		--name '84 clips, 7 speech codecs, MUSHRA' \
+		--group '16k=Lyra 3,Lyra 6,Proposed 1.38 16kHz,Proposed 5.51 16kHz' \
+		--group '24k=AudioDec,Proposed 1.38,Proposed 5.51' \
+		--format csv --plot docs/which-metric.png > .listeners.csv
+	mv .listeners.csv bench/sqbench/agreement/data/listeners.csv
 
 # A training step against a plain loop over the published network, on this machine, in this run.
 bench-train: $(READY)

@@ -65,6 +65,7 @@ def _applied(task: str, evaluator: str, quantity: Quantity) -> Applied:
         digits=1,
         direction=quantity.direction,
         scores=True,
+        group="application",
     )
     return Applied(column=column, task=task, evaluator=evaluator, quantity=quantity.name)
 

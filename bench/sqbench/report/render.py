@@ -262,15 +262,22 @@ def _csv(report: Report) -> str:
         )
     section = report.sections[0]
     applied = [column.key for column in section.columns if column.by]
+    # The header is fixed, whatever else was measured; a suite that is asked for has its own.
+    metrics = list(CSV_HEADER[1:])
+    if section.suite is not None:
+        metrics = [column.key for column in section.columns if not column.by]
     ends = [f"{key}_{end}" for key in applied for end in ("low", "high")]
-    writer.writerow([*CSV_HEADER, *applied, *ends])
+    writer.writerow(["model", *metrics, *applied, *ends])
     for row in section.rows:
-        entries = [row.entries.get(key) for key in (*CSV_HEADER[1:], *applied)]
-        intervals = [entry.interval if entry else None for entry in entries[len(CSV_HEADER) - 1 :]]
-        values = [entry.value if entry else None for entry in entries]
+        values = [_of(row, key) for key in (*metrics, *applied)]
+        intervals = [row.entries[key].interval if key in row.entries else None for key in applied]
         values += [end for i in intervals for end in ((i.low, i.high) if i else (None, None))]
         writer.writerow([row.label, *map(_exact, values)])
     return stream.getvalue()
+
+
+def _of(row: TableRow, key: str) -> float | None:
+    return row.entries[key].value if key in row.entries else None
 
 
 def _exact(value: float | None) -> str:

@@ -33,6 +33,13 @@ PACKAGES = (
     "scikit-learn",
     "funasr",
     "transformers",
+    "visqol-python",
+    "ai-edge-litert",
+    "onnxruntime",
+    "speechmos",
+    "distillmos",
+    "utmos-pytorch",
+    "praat-parselmouth",
 )
 
 

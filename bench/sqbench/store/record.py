@@ -1,9 +1,10 @@
 """The records: one JSON object a line, flat enough for a data frame, traceable to weights and data.
 
-Four kinds share a file. A ``score`` record is one metric on one utterance; a ``coding`` record is
+Five kinds share a file. A ``score`` record is one metric on one utterance; a ``coding`` record is
 one codec on one utterance (bits, seconds); an ``observation`` is what an evaluator heard in one
 utterance, decoded or original (`Observation`); a ``quantize`` record is one number of one trial of
-`sqbench.quantization`. `key` names the work, so that resuming, adding a metric and merging the
+`sqbench.quantization`; a ``rated`` record is one metric on a stimulus that listeners rated
+(`sqbench.agreement`). `key` names the work, so that resuming, adding a metric and merging the
 results of two machines are one operation: compute the missing keys.
 """
 
@@ -21,7 +22,7 @@ class Record(TypedDict):
     """One line of ``records.jsonl``."""
 
     schema: int
-    kind: Literal["score", "coding", "quantize"]
+    kind: Literal["score", "coding", "quantize", "rated"]
     key: str
     codec: str
     codec_id: str
