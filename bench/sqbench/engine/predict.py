@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqbench import audio
 from sqbench.engine.assignment import Assignment
 from sqbench.engine.cache import Spool
+from sqbench.engine.hearing import Ear, Memory, content_of
 from sqbench.engine.jobs import Item
 from sqbench.engine.monitor import Monitor
 from sqbench.engine.pool import Executor, Failure
@@ -21,7 +22,6 @@ from sqbench.metrics.base import Status
 from sqbench.store.record import ORIGINAL, SCHEMA, Observation
 from sqbench.tasks.base import Clip
 from sqbench.tasks.evaluators.base import Waveform, WorkerEvaluator
-from sqbench_codecs.registry import resolve
 
 _WRITTEN_AT_ONCE = 16  # observations of a worker evaluator between two writes to the disk
 
@@ -42,6 +42,16 @@ class Decoded:
 
 
 ORIGINALS = Decoded(name=ORIGINAL, codec_id=ORIGINAL, weights="none")
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """A clip of a codec, and the hash of the samples that an evaluator gets of it."""
+
+    codec: Decoded
+    clip: Clip
+    content: str | None
+
 
 _Work = tuple[Decoded, Clip]
 
@@ -76,6 +86,7 @@ def observe(
     codecs: Sequence[Decoded],
     spool: Spool,
     done: set[str],
+    memory: Memory,
     executor: Executor,
     monitor: Monitor,
 ) -> Iterator[list[Observation]]:
@@ -84,6 +95,7 @@ def observe(
     Args:
         spool: holds the decoded audio of every clip that has something missing.
         done: keys of observations that are there; those made are added.
+        memory: what was said of which samples; what is said is added.
     """
     for assignment in assignments:
         work = [
@@ -96,101 +108,138 @@ def observe(
         if not work:
             continue
         monitor.start(name, len(work), total)
-        for observations in _made(assignment, work, spool, executor):
+        for observations in _made(assignment, work, spool, memory, executor):
             done.update(one["key"] for one in observations)
             monitor.heard(name, observations)
             yield observations
 
 
 def _made(
-    assignment: Assignment, work: Sequence[_Work], spool: Spool, executor: Executor
+    assignment: Assignment,
+    work: Sequence[_Work],
+    spool: Spool,
+    memory: Memory,
+    executor: Executor,
 ) -> Iterator[list[Observation]]:
     evaluator = assignment.evaluator
     try:
         evaluator.load(lambda name: evaluator.bring(*_original(assignment.items[name])))
     except InputError as error:
         # The other tasks go on; the records say why this one has nothing.
-        yield [_lost(assignment, codec, clip, error) for codec, clip in work]
+        yield [_lost(assignment, _Heard(codec, clip, None), error) for codec, clip in work]
         return
+    ear: Ear[_Heard] = Ear(evaluator, memory)
     try:
         if isinstance(evaluator, WorkerEvaluator):
-            yield from _in_workers(assignment, work, spool, executor)
+            yield from _in_workers(assignment, evaluator, work, spool, ear, executor)
         else:
-            yield from _here(assignment, work, spool)
+            yield from _here(assignment, work, spool, ear)
     finally:
         evaluator.close()
 
 
 def _here(
-    assignment: Assignment, work: Sequence[_Work], spool: Spool
+    assignment: Assignment, work: Sequence[_Work], spool: Spool, ear: Ear[_Heard]
 ) -> Iterator[list[Observation]]:
     size = assignment.evaluator.batch_size
     for start in range(0, len(work), size):
-        part = work[start : start + size]
         heard: list[Observation] = []
-        audible: list[tuple[Decoded, Clip, Waveform]] = []
-        for codec, clip in part:
-            try:
-                audible.append((codec, clip, _waveform(assignment, codec, clip, spool)))
-            except Exception as error:
-                heard.append(_lost(assignment, codec, clip, error))
-        yield heard + _together(assignment, audible)
+        fresh: dict[str, tuple[Waveform, Clip]] = {}
+        for codec, clip in work[start : start + size]:
+            brought = _brought(assignment, codec, clip, spool, ear, heard)
+            if brought is not None:
+                key, waveform = brought
+                fresh[key] = (waveform, clip)
+        said = _together(assignment, list(fresh.values()))
+        for key, outcome in zip(fresh, said, strict=True):
+            heard += _told(assignment, ear, key, outcome)
+        yield heard
 
 
 def _together(
-    assignment: Assignment, audible: Sequence[tuple[Decoded, Clip, Waveform]]
-) -> list[Observation]:
+    assignment: Assignment, audible: Sequence[tuple[Waveform, Clip]]
+) -> list[Mapping[str, Any] | Exception]:
     """Observe a batch; if that fails, one by one, so that only the culprit is lost."""
     if not audible:
         return []
     try:
         found = assignment.evaluator.observe(
-            [waveform for _, _, waveform in audible], [clip for _, clip, _ in audible]
+            [waveform for waveform, _ in audible], [clip for _, clip in audible]
         )
         if len(found) != len(audible):
             raise RuntimeError(f"{len(found)} observations of {len(audible)} clips")
     except Exception as error:
         if len(audible) == 1:
-            codec, clip, _ = audible[0]
-            return [_lost(assignment, codec, clip, error)]
+            return [error]
         return [one for each in audible for one in _together(assignment, [each])]
-    return [
-        _judged(assignment, codec, clip, observed)
-        for (codec, clip, _), observed in zip(audible, found, strict=True)
-    ]
+    return list(found)
 
 
 def _in_workers(
-    assignment: Assignment, work: Sequence[_Work], spool: Spool, executor: Executor
+    assignment: Assignment,
+    evaluator: WorkerEvaluator,
+    work: Sequence[_Work],
+    spool: Spool,
+    ear: Ear[_Heard],
+    executor: Executor,
 ) -> Iterator[list[Observation]]:
-    evaluator = assignment.evaluator
-    assert isinstance(evaluator, WorkerEvaluator)
-    listen: Callable[[Waveform], dict[str, Any]] = resolve(evaluator.listen)
-    sent: dict[int, _Work] = {}
+    sent: dict[int, str] = {}
     heard: list[Observation] = []
 
     def waveforms() -> Iterator[Waveform]:
         for codec, clip in work:
-            try:
-                waveform = _waveform(assignment, codec, clip, spool)
-            except Exception as error:
-                heard.append(_lost(assignment, codec, clip, error))
-                continue
-            sent[len(sent)] = (codec, clip)
-            yield waveform
+            brought = _brought(assignment, codec, clip, spool, ear, heard)
+            if brought is not None:
+                sent[len(sent)], waveform = brought
+                yield waveform
 
-    for index, outcome in executor.map(listen, waveforms()):
-        codec, clip = sent[index]
-        if isinstance(outcome, Failure):
-            heard.append(_lost(assignment, codec, clip, outcome.reason))
-        else:
-            heard.append(_judged(assignment, codec, clip, outcome))
+    for index, outcome in executor.map(evaluator.listener(), waveforms()):
+        said = outcome.reason if isinstance(outcome, Failure) else outcome
+        heard += _told(assignment, ear, sent.pop(index), said)
         if len(heard) >= _WRITTEN_AT_ONCE:
             # The producing thread may add to the list meanwhile: take what is there, no more.
             ready = [heard.pop() for _ in range(len(heard))]
             yield ready
     if heard:
         yield heard
+
+
+def _brought(
+    assignment: Assignment,
+    codec: Decoded,
+    clip: Clip,
+    spool: Spool,
+    ear: Ear[_Heard],
+    heard: list[Observation],
+) -> tuple[str, Waveform] | None:
+    """Samples that are to be heard, with their key.
+
+    Nothing where equal ones are being heard, are known already, or there are none: ``heard`` then
+    has the observation, now or when `_told` is.
+    """
+    try:
+        waveform = _waveform(assignment, codec, clip, spool)
+        content = content_of(waveform, assignment.evaluator.sample_rate)
+    except Exception as error:
+        heard.append(_lost(assignment, _Heard(codec, clip, None), error))
+        return None
+    who = _Heard(codec, clip, content)
+    answer = ear.ask(content, clip, who)
+    if answer.said is not None:
+        heard.append(_judged(assignment, who, answer.said))
+    return (answer.key, waveform) if answer.hear else None
+
+
+def _told(
+    assignment: Assignment,
+    ear: Ear[_Heard],
+    key: str,
+    outcome: Mapping[str, Any] | Exception | str,
+) -> list[Observation]:
+    """Observations of all clips that have the samples of which something was said, or nothing."""
+    if isinstance(outcome, Exception | str):
+        return [_lost(assignment, who, outcome) for who in ear.tell(key, None)]
+    return [_judged(assignment, who, outcome) for who in ear.tell(key, outcome)]
 
 
 def _waveform(assignment: Assignment, codec: Decoded, clip: Clip, spool: Spool) -> Waveform:
@@ -210,28 +259,23 @@ def _original(item: Item) -> tuple[NDArray[np.float64], int]:
     return audio.first_channel(samples), rate
 
 
-def _judged(
-    assignment: Assignment, codec: Decoded, clip: Clip, observed: Mapping[str, Any]
-) -> Observation:
+def _judged(assignment: Assignment, who: _Heard, observed: Mapping[str, Any]) -> Observation:
     try:
-        judged = assignment.task.judge(observed, clip)
+        judged = assignment.task.judge(observed, who.clip)
     except Exception as error:
-        return _lost(assignment, codec, clip, error)
-    return _record(assignment, codec, clip, judged, "ok", None)
+        return _lost(assignment, who, error)
+    return _record(assignment, who, judged, "ok", None)
 
 
-def _lost(
-    assignment: Assignment, codec: Decoded, clip: Clip, error: Exception | str
-) -> Observation:
+def _lost(assignment: Assignment, who: _Heard, error: Exception | str) -> Observation:
     known = isinstance(error, InputError | OSError | str)
     reason = str(error) if known else f"{type(error).__name__}: {error}"
-    return _record(assignment, codec, clip, None, "failed", reason)
+    return _record(assignment, who, None, "failed", reason)
 
 
 def _record(
     assignment: Assignment,
-    codec: Decoded,
-    clip: Clip,
+    who: _Heard,
     observed: dict[str, Any] | None,
     status: Status,
     reason: str | None,
@@ -239,13 +283,14 @@ def _record(
     return Observation(
         schema=SCHEMA,
         kind="observation",
-        key=assignment.key(codec.codec_id, clip),
-        codec=codec.name,
-        codec_id=codec.codec_id,
-        weights=codec.weights,
+        key=assignment.key(who.codec.codec_id, who.clip),
+        codec=who.codec.name,
+        codec_id=who.codec.codec_id,
+        weights=who.codec.weights,
         source=assignment.source,
-        utterance=clip.id,
-        audio_sha256=assignment.items[clip.id].audio_sha256,
+        utterance=who.clip.id,
+        audio_sha256=assignment.items[who.clip.id].audio_sha256,
+        heard_sha256=who.content,
         task=assignment.task.name,
         evaluator=assignment.label,
         evaluator_id=assignment.evaluator_id,

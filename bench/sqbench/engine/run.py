@@ -11,6 +11,7 @@ from typing import Any
 from sqbench import audio
 from sqbench.counting import count
 from sqbench.engine.cache import ON_DISK, Spool
+from sqbench.engine.hearing import Memory
 from sqbench.engine.jobs import Job, key_of, missing, with_heard
 from sqbench.engine.loading import load, why
 from sqbench.engine.measure import ArrayTask, measure_all
@@ -45,6 +46,7 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
     seen: set[str] = set()
     pending: list[Decoded] = []
     heard_keys = set() if plan.options.force else set(store.done_keys)
+    memory = Memory(() if plan.options.force else store.observations)
     with _Late() as late, Spool() as spool:
         for name in plan.codecs:
             try:
@@ -105,9 +107,11 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
             del codec
             gc.collect()
             if spool.bytes > ON_DISK:
-                _observe(plan, pending, spool, heard_keys, executor, monitor, writer, outcome)
+                _observe(
+                    plan, pending, spool, heard_keys, memory, executor, monitor, writer, outcome
+                )
         if writer is not None and plan.assignments:
-            _observe(plan, pending, spool, heard_keys, executor, monitor, writer, outcome)
+            _observe(plan, pending, spool, heard_keys, memory, executor, monitor, writer, outcome)
     if len(outcome.unloaded) == len(plan.codecs):
         raise InputError("; ".join(outcome.unloaded.values()))
     return outcome
@@ -118,6 +122,7 @@ def _observe(
     codecs: list[Decoded],
     spool: Spool,
     done: set[str],
+    memory: Memory,
     executor: Executor,
     monitor: Monitor,
     writer: RunWriter,
@@ -125,7 +130,7 @@ def _observe(
 ) -> None:
     """Have every evaluator hear what the codecs made, and forget it."""
     made = failed = 0
-    for observations in observe(plan.assignments, codecs, spool, done, executor, monitor):
+    for observations in observe(plan.assignments, codecs, spool, done, memory, executor, monitor):
         writer.append(observations)
         made += len(observations)
         failed += sum(one["status"] != "ok" for one in observations)

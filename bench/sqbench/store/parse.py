@@ -33,6 +33,8 @@ def record(line: bytes) -> Record | Observation:
     found = _object(line)
     heard = found.get("kind") == "observation"
     fields = _OBSERVATION_FIELDS if heard else _FIELDS
+    if heard:
+        found.setdefault("heard_sha256", None)  # older records do not have it
     if missing := fields.keys() - found.keys():
         raise ValueError(f"fields missing: {', '.join(sorted(missing))}")
     for name, (types, values) in fields.items():
