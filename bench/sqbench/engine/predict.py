@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,43 +15,15 @@ from sqbench.engine.cache import Spool
 from sqbench.engine.hearing import Ear, Memory, content_of
 from sqbench.engine.jobs import Item
 from sqbench.engine.monitor import Monitor
+from sqbench.engine.observations import ORIGINALS, Brought, Decoded, judged, lost
 from sqbench.engine.pool import Executor, Failure
 from sqbench.engine.reconstruct import Reconstruction
 from sqbench.errors import InputError
-from sqbench.metrics.base import Status
-from sqbench.store.record import ORIGINAL, SCHEMA, Observation
+from sqbench.store.record import Observation
 from sqbench.tasks.base import Clip
 from sqbench.tasks.evaluators.base import Waveform, WorkerEvaluator
 
 _WRITTEN_AT_ONCE = 16  # observations of a worker evaluator between two writes to the disk
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoded:
-    """A codec whose output is in the spool.
-
-    Attributes:
-        weights: label of its weights, for records.
-        lost: utterance id to why there is no audio of it.
-    """
-
-    name: str
-    codec_id: str
-    weights: str
-    lost: dict[str, str] = field(default_factory=dict)
-
-
-ORIGINALS = Decoded(name=ORIGINAL, codec_id=ORIGINAL, weights="none")
-
-
-@dataclass(frozen=True)
-class _Heard:
-    """A clip of a codec, and the hash of the samples that an evaluator gets of it."""
-
-    codec: Decoded
-    clip: Clip
-    content: str | None
-
 
 _Work = tuple[Decoded, Clip]
 
@@ -126,9 +98,9 @@ def _made(
         evaluator.load(lambda name: evaluator.bring(*_original(assignment.items[name])))
     except InputError as error:
         # The other tasks go on; the records say why this one has nothing.
-        yield [_lost(assignment, _Heard(codec, clip, None), error) for codec, clip in work]
+        yield [lost(assignment, Brought(codec, clip, None), error) for codec, clip in work]
         return
-    ear: Ear[_Heard] = Ear(evaluator, memory)
+    ear: Ear[Brought] = Ear(evaluator, memory)
     try:
         if isinstance(evaluator, WorkerEvaluator):
             yield from _in_workers(assignment, evaluator, work, spool, ear, executor)
@@ -139,16 +111,16 @@ def _made(
 
 
 def _here(
-    assignment: Assignment, work: Sequence[_Work], spool: Spool, ear: Ear[_Heard]
+    assignment: Assignment, work: Sequence[_Work], spool: Spool, ear: Ear[Brought]
 ) -> Iterator[list[Observation]]:
     size = assignment.evaluator.batch_size
     for start in range(0, len(work), size):
         heard: list[Observation] = []
         fresh: dict[str, tuple[Waveform, Clip]] = {}
         for codec, clip in work[start : start + size]:
-            brought = _brought(assignment, codec, clip, spool, ear, heard)
-            if brought is not None:
-                key, waveform = brought
+            found = _to_hear(assignment, codec, clip, spool, ear, heard)
+            if found is not None:
+                key, waveform = found
                 fresh[key] = (waveform, clip)
         said = _together(assignment, list(fresh.values()))
         for key, outcome in zip(fresh, said, strict=True):
@@ -180,22 +152,23 @@ def _in_workers(
     evaluator: WorkerEvaluator,
     work: Sequence[_Work],
     spool: Spool,
-    ear: Ear[_Heard],
+    ear: Ear[Brought],
     executor: Executor,
 ) -> Iterator[list[Observation]]:
-    sent: dict[int, str] = {}
+    sent: list[str] = []
     heard: list[Observation] = []
 
     def waveforms() -> Iterator[Waveform]:
         for codec, clip in work:
-            brought = _brought(assignment, codec, clip, spool, ear, heard)
-            if brought is not None:
-                sent[len(sent)], waveform = brought
+            found = _to_hear(assignment, codec, clip, spool, ear, heard)
+            if found is not None:
+                key, waveform = found
+                sent.append(key)
                 yield waveform
 
     for index, outcome in executor.map(evaluator.listener(), waveforms()):
         said = outcome.reason if isinstance(outcome, Failure) else outcome
-        heard += _told(assignment, ear, sent.pop(index), said)
+        heard += _told(assignment, ear, sent[index], said)
         if len(heard) >= _WRITTEN_AT_ONCE:
             # The producing thread may add to the list meanwhile: take what is there, no more.
             ready = [heard.pop() for _ in range(len(heard))]
@@ -204,12 +177,12 @@ def _in_workers(
         yield heard
 
 
-def _brought(
+def _to_hear(
     assignment: Assignment,
     codec: Decoded,
     clip: Clip,
     spool: Spool,
-    ear: Ear[_Heard],
+    ear: Ear[Brought],
     heard: list[Observation],
 ) -> tuple[str, Waveform] | None:
     """Samples that are to be heard, with their key.
@@ -221,25 +194,25 @@ def _brought(
         waveform = _waveform(assignment, codec, clip, spool)
         content = content_of(waveform, assignment.evaluator.sample_rate)
     except Exception as error:
-        heard.append(_lost(assignment, _Heard(codec, clip, None), error))
+        heard.append(lost(assignment, Brought(codec, clip, None), error))
         return None
-    who = _Heard(codec, clip, content)
+    who = Brought(codec, clip, content)
     answer = ear.ask(content, clip, who)
     if answer.said is not None:
-        heard.append(_judged(assignment, who, answer.said))
+        heard.append(judged(assignment, who, answer.said))
     return (answer.key, waveform) if answer.hear else None
 
 
 def _told(
     assignment: Assignment,
-    ear: Ear[_Heard],
+    ear: Ear[Brought],
     key: str,
     outcome: Mapping[str, Any] | Exception | str,
 ) -> list[Observation]:
     """Observations of all clips that have the samples of which something was said, or nothing."""
     if isinstance(outcome, Exception | str):
-        return [_lost(assignment, who, outcome) for who in ear.tell(key, None)]
-    return [_judged(assignment, who, outcome) for who in ear.tell(key, outcome)]
+        return [lost(assignment, who, outcome) for who in ear.tell(key, None)]
+    return [judged(assignment, who, outcome) for who in ear.tell(key, outcome)]
 
 
 def _waveform(assignment: Assignment, codec: Decoded, clip: Clip, spool: Spool) -> Waveform:
@@ -257,44 +230,3 @@ def _original(item: Item) -> tuple[NDArray[np.float64], int]:
     clip = item.utterance
     samples, rate = audio.read(clip.path or clip.content(), name=str(clip.path or clip.id))
     return audio.first_channel(samples), rate
-
-
-def _judged(assignment: Assignment, who: _Heard, observed: Mapping[str, Any]) -> Observation:
-    try:
-        judged = assignment.task.judge(observed, who.clip)
-    except Exception as error:
-        return _lost(assignment, who, error)
-    return _record(assignment, who, judged, "ok", None)
-
-
-def _lost(assignment: Assignment, who: _Heard, error: Exception | str) -> Observation:
-    known = isinstance(error, InputError | OSError | str)
-    reason = str(error) if known else f"{type(error).__name__}: {error}"
-    return _record(assignment, who, None, "failed", reason)
-
-
-def _record(
-    assignment: Assignment,
-    who: _Heard,
-    observed: dict[str, Any] | None,
-    status: Status,
-    reason: str | None,
-) -> Observation:
-    return Observation(
-        schema=SCHEMA,
-        kind="observation",
-        key=assignment.key(who.codec.codec_id, who.clip),
-        codec=who.codec.name,
-        codec_id=who.codec.codec_id,
-        weights=who.codec.weights,
-        source=assignment.source,
-        utterance=who.clip.id,
-        audio_sha256=assignment.items[who.clip.id].audio_sha256,
-        heard_sha256=who.content,
-        task=assignment.task.name,
-        evaluator=assignment.label,
-        evaluator_id=assignment.evaluator_id,
-        observed=observed,
-        status=status,
-        reason=reason,
-    )

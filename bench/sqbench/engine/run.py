@@ -16,9 +16,10 @@ from sqbench.engine.jobs import Job, key_of, missing, with_heard
 from sqbench.engine.loading import load, why
 from sqbench.engine.measure import ArrayTask, measure_all
 from sqbench.engine.monitor import Monitor
+from sqbench.engine.observations import Decoded
 from sqbench.engine.plan import Outcome, Plan
 from sqbench.engine.pool import Executor
-from sqbench.engine.predict import Decoded, Keep, observe, unheard
+from sqbench.engine.predict import Keep, observe, unheard
 from sqbench.engine.reconstruct import Coded, Lost, Reconstruction, reconstruct
 from sqbench.engine.records import Form
 from sqbench.errors import InputError

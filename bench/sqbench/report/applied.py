@@ -144,4 +144,5 @@ def _left_out(rows: Mapping[str, Heard], task: str, evaluator: str) -> Iterator[
                 reasons.setdefault(reason, []).append(f"{label} {n}")
         if quantity.shown:
             for reason, counts in reasons.items():
-                yield f"{quantity.title} by {evaluator} leaves out, as {reason}: {', '.join(counts)}."
+                of = ", ".join(counts)
+                yield f"{quantity.title} by {evaluator} leaves out, as {reason}: {of}."
