@@ -199,7 +199,7 @@ def main_job() -> Iterator[Finding]:
         return
     from sqbench.api import run
     from sqbench.data.mini import MiniSource
-    from sqbench.engine.plan import Options
+    from sqbench.engine.options import Options
 
     options = Options(weights="bundled", limit=1, workers=1)
     with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,8 @@ FLAGS = {
     "run": {
         "--codec", "--suite", "--metrics", "--evaluators", "--data", "--domain", "--out",
         "--weights", "--protocol", "--limit", "--workers", "--device",
-        "--batch-size", "--seed", "--save-audio", "--force",
+        "--batch-size", "--seed", "--save-audio", "--force", "--hosts", "--codec-timeout",
+        "--codec-memory", "--debug",
     },
     "table": {
         "--format", "--ablation", "--sort", "--paper", "--ci", "--failures", "--source",

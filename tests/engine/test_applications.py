@@ -21,7 +21,7 @@ import pytest
 
 import sqbench
 from sqbench.cli import main
-from sqbench.engine.cache import Spool
+from sqbench.engine.cache import AudioCache
 from sqbench.store import reader as store
 from sqbench.store.applications import applications
 from sqbench_codecs import Codes, Waveform
@@ -101,23 +101,23 @@ def test_in_memory_and_in_files_are_one(
 ) -> None:
     kept = []
     for name, size in (("memory", 1 << 28), ("files", 0)):
-        monkeypatch.setattr("sqbench.engine.cache.Spool.__init__.__defaults__", (size,))
+        monkeypatch.setattr("sqbench.engine.cache.AudioCache.__init__.__defaults__", (size,))
         sqbench.evaluate("mulaw-8", data, suite="application", evaluators=WHO, out=tmp_path / name)
         kept.append(observations(tmp_path / name))
     assert kept[0] == kept[1]
 
 
-def test_spool(tmp_path: Path) -> None:
-    with Spool(in_memory=100) as spool:
+def test_audio_cache(tmp_path: Path) -> None:
+    with AudioCache(in_memory=100) as cache:
         waves = [np.arange(n, dtype=np.float32) for n in (20, 20, 20)]
         for i, wave in enumerate(waves):
-            spool.put(("c", str(i)), wave, 8000 + i)
-        assert ("c", "1") in spool
+            cache.put(("c", str(i)), wave, 8000 + i)
+        assert ("c", "1") in cache
         for i, wave in enumerate(waves):
-            found, rate = spool.get(("c", str(i)))
+            found, rate = cache.get(("c", str(i)))
             np.testing.assert_array_equal(found, wave)
             assert rate == 8000 + i
-        folder = Path(spool._folder.name)  # type: ignore[union-attr]
+        folder = Path(cache._folder.name)  # type: ignore[union-attr]
         assert folder.is_dir()
     assert not folder.exists()
 
@@ -150,7 +150,7 @@ def test_killed_while_listening_and_run_again(data: str, tmp_path: Path) -> None
     assert 0 < len(kept) < 12
     done = subprocess.run([*command, str(killed)], capture_output=True, text=True, env=MORE)
     assert done.returncode == 0, done.stderr
-    made = f"{12 - len(kept)} observations made, {len(kept)} there already"
+    made = f"{12 - len(kept)} predictions made, {len(kept)} there already"
     assert made in done.stderr
     assert observations(killed) == observations(whole)
 

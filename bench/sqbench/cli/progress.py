@@ -25,6 +25,7 @@ from sqbench.engine.plan import Outcome
 from sqbench.store.record import Observation, Record
 
 _REASONS_SHOWN = 50
+_MANY = 500  # clips, from which on hashing them shows
 
 
 @dataclass
@@ -98,7 +99,15 @@ class Progress:
         means = "  ".join(f"{name} {total / n:.2f}" for name, (total, n) in sorted(sums.items()))
         self._bars.update(self._tasks[codec], advance=1, means=means)
 
-    def heard(self, evaluator: str, observations: Sequence[Observation]) -> None:
+    def hashed(self, done: int, total: int) -> None:
+        """A bar for what takes long only with many clips."""
+        if total < _MANY:
+            return
+        if "hashing" not in self._tasks:
+            self._tasks["hashing"] = self._bars.add_task("hashing", total=total, means="")
+        self._bars.update(self._tasks["hashing"], completed=done)
+
+    def predicted(self, evaluator: str, observations: Sequence[Observation]) -> None:
         for one in observations:
             if one["status"] != "ok":
                 missing = self._reasons[one["codec"], str(one["reason"])]
@@ -121,9 +130,13 @@ class Progress:
         text = f"{outcome.computed} scores computed, {outcome.kept} were there already"
         if outcome.failed:
             text += f", {outcome.failed} missing"
-        if outcome.observed or outcome.observed_kept:
-            text += f"; {outcome.observed} observations made, {outcome.observed_kept} there already"
-            if outcome.unheard:
-                text += f", {outcome.unheard} failed"
+        if outcome.predicted or outcome.predicted_kept:
+            text += (
+                f"; {outcome.predicted} predictions made, {outcome.predicted_kept} there already"
+            )
+            if outcome.unpredicted:
+                text += f", {outcome.unpredicted} failed"
+        for remark in outcome.remarks:
+            self.note(remark)
         self.note(f"{text}. Next: sqbench table {out}")
         sys.stderr.flush()

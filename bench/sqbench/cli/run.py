@@ -23,7 +23,9 @@ def add(commands: Any) -> None:
         action="append",
         required=True,
         metavar="NAME",
-        help="a codec of `sqbench codecs`, or path/to/file.py:Class; repeat for more",
+        help="a codec of `sqbench codecs` (NAME@WEIGHTS for weights of its own), "
+        "path/to/file.py:Class, folder:PATH of audio decoded elsewhere, or "
+        "path/to/python:file.py:Class; repeat for more",
     )
     parse.add_argument(
         "--suite", default="signal", help="signal, application or all (default: signal)"
@@ -45,7 +47,28 @@ def add(commands: Any) -> None:
     add_protocol(parse)
     parse.add_argument("--limit", type=int, metavar="N", help="at most N utterances of each set")
     add_workers(parse)
-    parse.add_argument("--device", default="cpu", help="of codecs and evaluators (default: cpu)")
+    parse.add_argument(
+        "--device",
+        default="cpu",
+        help="of codecs and evaluators (default: cpu); cuda:0,cuda:1 holds each codec on both",
+    )
+    parse.add_argument(
+        "--hosts", type=int, default=1, metavar="N",
+        help="processes that hold a codec, on each device (default: 1); values do not depend on it",
+    )  # fmt: skip
+    parse.add_argument(
+        "--codec-timeout", type=float, default=300.0, metavar="S",
+        help="seconds a codec may take for a clip of up to 10 s, longer ones in proportion "
+        "(default: 300)",
+    )  # fmt: skip
+    parse.add_argument(
+        "--codec-memory", type=float, metavar="GB", help="most that a codec's process may take"
+    )
+    parse.add_argument(
+        "--debug",
+        action="store_true",
+        help="codecs stay in this process, and what they raise ends it",
+    )
     parse.add_argument("--batch-size", type=int, default=8, help="utterances per codec call")
     parse.add_argument("--seed", type=int, default=0, help="of random numbers (default: 0)")
     parse.add_argument("--save-audio", action="store_true", help="keep every decoded clip")
@@ -96,7 +119,7 @@ def handle(options: argparse.Namespace) -> int:
     from sqbench.api import run
     from sqbench.cli.progress import Progress
     from sqbench.data.resolve import open_source
-    from sqbench.engine.plan import Options
+    from sqbench.engine.options import Options
 
     with Progress() as progress:
         outcome = run(
@@ -113,6 +136,10 @@ def handle(options: argparse.Namespace) -> int:
                 workers=options.workers,
                 device=options.device,
                 batch_size=options.batch_size,
+                hosts=options.hosts,
+                codec_timeout_s=options.codec_timeout,
+                codec_memory_gb=options.codec_memory,
+                debug=options.debug,
                 seed=options.seed,
                 force=options.force,
                 save_audio=options.save_audio,
@@ -121,4 +148,4 @@ def handle(options: argparse.Namespace) -> int:
             progress,
         )
         progress.finish(outcome, options.out)
-    return 2 if outcome.failed or outcome.unheard or outcome.unloaded else 0
+    return 2 if outcome.failed or outcome.unpredicted or outcome.unloaded else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -64,24 +65,27 @@ def _encode(options: argparse.Namespace) -> int:
 
     from sqbench.data.resolve import open_source
     from sqbench.engine.jobs import select
+    from sqbench.engine.options import Options
+    from sqbench.engine.systems.opening import check_names, open_system
     from sqbench.errors import InputError
     from sqbench.tokens.run import tokenize
-    from sqbench_codecs import CODECS
 
-    for name in options.codec:
-        CODECS.get(name)  # a misspelt name must not cost the time of those before it
+    check_names(options.codec, options.weights)
+    if options.limit is not None and options.limit < 1:
+        raise InputError("limit", expected="at least 1", found=str(options.limit))
     selection = select(open_source(options.data, domain=options.domain), (), options.limit)
     console = Console(stderr=True)
+    settings = Options(weights=options.weights, device=options.device)
     failed = 0
     for name in options.codec:
         try:
-            codec = CODECS.get(name).load(weights=options.weights, device=options.device)
-            records = tokenize(codec, selection, options.out)
-            for record in track(
-                records, name, len(selection.items), console=console, transient=True,
-                disable=not console.is_terminal,
-            ):  # fmt: skip
-                failed += record.reason is not None
+            with closing(open_system(name, settings)) as codec:
+                records = tokenize(codec, selection, options.out)
+                for record in track(
+                    records, name, len(selection.items), console=console, transient=True,
+                    disable=not console.is_terminal,
+                ):  # fmt: skip
+                    failed += record.reason is not None
         except InputError as error:
             failed += 1
             print(f"{name}: {error}", file=sys.stderr)

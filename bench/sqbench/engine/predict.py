@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sqbench import audio
 from sqbench.engine.assignment import Assignment
-from sqbench.engine.cache import Spool
+from sqbench.engine.cache import AudioCache
 from sqbench.engine.hearing import Ear, Memory, content_of
 from sqbench.engine.jobs import Item
 from sqbench.engine.monitor import Monitor
 from sqbench.engine.observations import ORIGINALS, Brought, Decoded, judged, lost
 from sqbench.engine.pool import Executor, Failure
-from sqbench.engine.reconstruct import Reconstruction
+from sqbench.engine.systems.base import read_reference
 from sqbench.errors import InputError
 from sqbench.store.record import Observation
 from sqbench.tasks.base import Clip
@@ -28,24 +26,10 @@ _WRITTEN_AT_ONCE = 16  # observations of a worker evaluator between two writes t
 _Work = tuple[Decoded, Clip]
 
 
-@dataclass(frozen=True)
-class Keep:
-    """Where a codec's output goes that evaluators will hear: utterances ``wanted``, by id."""
-
-    spool: Spool
-    codec: Decoded
-    wanted: frozenset[str]
-
-    def put(self, outcome: Reconstruction) -> None:
-        if outcome.utterance.id in self.wanted:
-            key = (self.codec.codec_id, outcome.utterance.id)
-            self.spool.put(key, outcome.estimate, outcome.estimate_rate)
-
-
-def unheard(
+def unpredicted(
     assignments: Sequence[Assignment], codec_id: str, done: Collection[str]
 ) -> dict[str, Item]:
-    """The utterances of a codec that an evaluator has to hear yet, by id."""
+    """The clips of a codec that an evaluator has no prediction of yet, by id."""
     return {
         clip.id: assignment.items[clip.id]
         for assignment in assignments
@@ -53,20 +37,20 @@ def unheard(
     }
 
 
-def observe(
+def predict(
     assignments: Sequence[Assignment],
     codecs: Sequence[Decoded],
-    spool: Spool,
+    cache: AudioCache,
     done: set[str],
     memory: Memory,
     executor: Executor,
     monitor: Monitor,
 ) -> Iterator[list[Observation]]:
-    """Observations that are missing, of the originals and of these codecs, as they are made.
+    """Predictions that are missing, of the originals and of these codecs, as they are made.
 
     Args:
-        spool: holds the decoded audio of every clip that has something missing.
-        done: keys of observations that are there; those made are added.
+        cache: holds the decoded audio of every clip that has something missing.
+        done: keys of predictions that are there; those made are added.
         memory: what was said of which samples; what is said is added.
     """
     for assignment in assignments:
@@ -80,16 +64,16 @@ def observe(
         if not work:
             continue
         monitor.start(name, len(work), total)
-        for observations in _made(assignment, work, spool, memory, executor):
-            done.update(one["key"] for one in observations)
-            monitor.heard(name, observations)
-            yield observations
+        for predictions in _made(assignment, work, cache, memory, executor):
+            done.update(one["key"] for one in predictions)
+            monitor.predicted(name, predictions)
+            yield predictions
 
 
 def _made(
     assignment: Assignment,
     work: Sequence[_Work],
-    spool: Spool,
+    cache: AudioCache,
     memory: Memory,
     executor: Executor,
 ) -> Iterator[list[Observation]]:
@@ -103,29 +87,29 @@ def _made(
     ear: Ear[Brought] = Ear(evaluator, memory)
     try:
         if isinstance(evaluator, WorkerEvaluator):
-            yield from _in_workers(assignment, evaluator, work, spool, ear, executor)
+            yield from _in_workers(assignment, evaluator, work, cache, ear, executor)
         else:
-            yield from _here(assignment, work, spool, ear)
+            yield from _here(assignment, work, cache, ear)
     finally:
         evaluator.close()
 
 
 def _here(
-    assignment: Assignment, work: Sequence[_Work], spool: Spool, ear: Ear[Brought]
+    assignment: Assignment, work: Sequence[_Work], cache: AudioCache, ear: Ear[Brought]
 ) -> Iterator[list[Observation]]:
     size = assignment.evaluator.batch_size
     for start in range(0, len(work), size):
-        heard: list[Observation] = []
+        made: list[Observation] = []
         fresh: dict[str, tuple[Waveform, Clip]] = {}
         for codec, clip in work[start : start + size]:
-            found = _to_hear(assignment, codec, clip, spool, ear, heard)
+            found = _to_hear(assignment, codec, clip, cache, ear, made)
             if found is not None:
                 key, waveform = found
                 fresh[key] = (waveform, clip)
         said = _together(assignment, list(fresh.values()))
         for key, outcome in zip(fresh, said, strict=True):
-            heard += _told(assignment, ear, key, outcome)
-        yield heard
+            made += _told(assignment, ear, key, outcome)
+        yield made
 
 
 def _together(
@@ -151,16 +135,16 @@ def _in_workers(
     assignment: Assignment,
     evaluator: WorkerEvaluator,
     work: Sequence[_Work],
-    spool: Spool,
+    cache: AudioCache,
     ear: Ear[Brought],
     executor: Executor,
 ) -> Iterator[list[Observation]]:
     sent: list[str] = []
-    heard: list[Observation] = []
+    made: list[Observation] = []
 
     def waveforms() -> Iterator[Waveform]:
         for codec, clip in work:
-            found = _to_hear(assignment, codec, clip, spool, ear, heard)
+            found = _to_hear(assignment, codec, clip, cache, ear, made)
             if found is not None:
                 key, waveform = found
                 sent.append(key)
@@ -168,38 +152,38 @@ def _in_workers(
 
     for index, outcome in executor.map(evaluator.listener(), waveforms()):
         said = outcome.reason if isinstance(outcome, Failure) else outcome
-        heard += _told(assignment, ear, sent[index], said)
-        if len(heard) >= _WRITTEN_AT_ONCE:
+        made += _told(assignment, ear, sent[index], said)
+        if len(made) >= _WRITTEN_AT_ONCE:
             # The producing thread may add to the list meanwhile: take what is there, no more.
-            ready = [heard.pop() for _ in range(len(heard))]
+            ready = [made.pop() for _ in range(len(made))]
             yield ready
-    if heard:
-        yield heard
+    if made:
+        yield made
 
 
 def _to_hear(
     assignment: Assignment,
     codec: Decoded,
     clip: Clip,
-    spool: Spool,
+    cache: AudioCache,
     ear: Ear[Brought],
-    heard: list[Observation],
+    made: list[Observation],
 ) -> tuple[str, Waveform] | None:
     """Samples that are to be heard, with their key.
 
-    Nothing where equal ones are being heard, are known already, or there are none: ``heard`` then
-    has the observation, now or when `_told` is.
+    Nothing where equal ones are being heard, are known already, or there are none: ``made`` then
+    has the observation, or `_told` will.
     """
     try:
-        waveform = _waveform(assignment, codec, clip, spool)
+        waveform = _waveform(assignment, codec, clip, cache)
         content = content_of(waveform, assignment.evaluator.sample_rate)
     except Exception as error:
-        heard.append(lost(assignment, Brought(codec, clip, None), error))
+        made.append(lost(assignment, Brought(codec, clip, None), error))
         return None
     who = Brought(codec, clip, content)
     answer = ear.ask(content, clip, who)
     if answer.said is not None:
-        heard.append(judged(assignment, who, answer.said))
+        made.append(judged(assignment, who, answer.said))
     return (answer.key, waveform) if answer.hear else None
 
 
@@ -215,18 +199,16 @@ def _told(
     return [judged(assignment, who, outcome) for who in ear.tell(key, outcome)]
 
 
-def _waveform(assignment: Assignment, codec: Decoded, clip: Clip, spool: Spool) -> Waveform:
+def _waveform(assignment: Assignment, codec: Decoded, clip: Clip, cache: AudioCache) -> Waveform:
     if codec is ORIGINALS:
         return assignment.evaluator.bring(*_original(assignment.items[clip.id]))
     key = (codec.codec_id, clip.id)
-    if key not in spool:
+    if key not in cache:
         raise InputError(codec.lost.get(clip.id, "not decoded"))
-    return assignment.evaluator.bring(*spool.get(key))
+    return assignment.evaluator.bring(*cache.get(key))
 
 
 def _original(item: Item) -> tuple[NDArray[np.float64], int]:
     if item.problem is not None:
         raise InputError(item.problem)
-    clip = item.utterance
-    samples, rate = audio.read(clip.path or clip.content(), name=str(clip.path or clip.id))
-    return audio.first_channel(samples), rate
+    return read_reference(item)

@@ -109,7 +109,7 @@ def _row(
     coding = _selected(all_coding, selection)
     of_selection = _selected(all_scores, selection)
     applies = Applies(all_scores, selection.clips)
-    scores = current(r for r in of_selection if applies(r["metric"] or "", r["category"]))
+    scores, older = current(r for r in of_selection if applies(r["metric"] or "", r["category"]))
     weights = [record["weights"] for record in (*all_coding, *all_scores)]
     return Row(
         source=source,
@@ -125,6 +125,8 @@ def _row(
         selected=len(selection.clips),
         total=selection.total,
         versions=_versions(scores),
+        older=older,
+        directions={r["metric"] or "": r["direction"] for r in scores if r["direction"]},
         location=selection.location,
         elsewhere=selection.elsewhere,
         hashes={u: clip["sha256"] for u, clip in selection.clips.items() if clip["sha256"]},
@@ -151,6 +153,8 @@ def _unmeasured(
         selected=0,
         total=0,
         versions={},
+        older={},
+        directions={},
         location="",
         elsewhere=(),
         hashes={},
@@ -188,16 +192,34 @@ def _versions(records: Iterable[Record]) -> dict[str, int]:
     return newest
 
 
-def current(records: Iterable[Record]) -> list[Record]:
-    """One record per utterance and metric: the newest of the metric's newest version."""
+def current(records: Iterable[Record]) -> tuple[list[Record], dict[str, int]]:
+    """One record per utterance and metric, all of the metric as it was when it last measured.
+
+    Of a metric's newest version the newest identity counts (its code, where it is somebody's own
+    file); values of two of them are never averaged.
+
+    Returns:
+        The records, and by metric how many utterances have only a value of an older identity.
+    """
     records = list(records)
     newest = _versions(records)
-    found: dict[tuple[str, str], Record] = {}
+    identity: dict[str, str | None] = {}
     for record in records:
         metric = record["metric"] or ""
         if (record["metric_version"] or 0) == newest[metric]:
+            identity[metric] = record["metric_identity"]
+    found: dict[tuple[str, str], Record] = {}
+    older: set[tuple[str, str]] = set()
+    for record in records:
+        metric = record["metric"] or ""
+        # Records of earlier versions of this program do not say; their keys do.
+        same = record["metric_identity"] in (identity.get(metric), None)
+        if (record["metric_version"] or 0) == newest[metric] and same:
             found[record["utterance"], metric] = record
-    return list(found.values())
+        elif record["status"] in ("ok", "identical"):
+            older.add((record["utterance"], metric))
+    left_out = Counter(metric for utterance, metric in older - found.keys())
+    return list(found.values()), dict(left_out)
 
 
 def _cells(scores: Iterable[Record], selection: InForce, applies: Applies) -> dict[str, Cell]:

@@ -29,7 +29,8 @@ class Store:
     """Loaded results.
 
     Attributes:
-        records: one per key, oldest run first; of records with one key the newest run's is kept.
+        records: one per key, oldest run first; of records with one key the newest run's is kept,
+            and any that has a result before one that failed.
         observations: what evaluators heard, in the same way.
         runs: the content of each ``run.json``, oldest first; of one that cannot be used, only
             ``schema``, ``run_id`` and ``status``.
@@ -82,6 +83,9 @@ def load(out: Path | str | Sequence[Path | str]) -> Store:
         by_id.pop(run["run_id"], None)  # a run and its copy are one run
         by_id[run["run_id"]] = run
         for record in _read_records(folder / RECORDS_FILE, store.problems):
+            there = merged.get(record["key"])
+            if there is not None and record["status"] == "failed" != there["status"]:
+                continue  # what was scored once is not lost to a machine that could not
             merged.pop(record["key"], None)  # so that the order is the order of the newest
             merged[record["key"]] = record
             store.origins[record["key"]] = run["run_id"]
