@@ -25,9 +25,10 @@ FLAGS = {
     },
     "table": {
         "--format", "--ablation", "--sort", "--paper", "--ci", "--failures", "--source",
-        "--protocol",
+        "--protocol", "--codec", "--all-versions",
     },
-    "compare": {"--results", "--format", "--source", "--protocol"},
+    "results": set(),
+    "compare": {"--results", "--format", "--source", "--protocol", "--all-versions"},
     "score": {"--ref", "--est", "--metrics", "--protocol", "--workers", "--format"},
     "codecs": {"--format"},
     "metrics": set(),
@@ -46,7 +47,9 @@ FLAGS = {
         "--matrix", "--estimator", "--quantizer", "--bits", "--seeds", "--out", "--workers",
         "--force", "--check", "--plots", "--format",
     },
-    "export": {"--to", "--format", "--codec", "--failures", "--source", "--protocol"},
+    "export": {
+        "--to", "--format", "--codec", "--failures", "--source", "--protocol", "--all-versions",
+    },
 }  # fmt: skip
 
 

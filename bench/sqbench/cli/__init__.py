@@ -14,6 +14,7 @@ COMMANDS = (
     "run",
     "table",
     "compare",
+    "results",
     "score",
     "codecs",
     "metrics",

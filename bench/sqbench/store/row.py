@@ -116,6 +116,7 @@ class Row:
         versions: metric name to the version that the values have.
         older: metric name to how many clips have a value of an older identity alone (left out).
         directions: metric name to ``higher`` or ``lower``, whichever is better, as recorded.
+        last_run: when the codec last ran, and which run that was; sorts by time.
         location: where the source is that the values are of.
         elsewhere: where runs found others of its name; their values are not in the row.
         hashes: utterance to the hash of its audio, of those that could be read.
@@ -137,6 +138,7 @@ class Row:
     versions: Mapping[str, int]
     older: Mapping[str, int]
     directions: Mapping[str, str]
+    last_run: tuple[str, str]
     location: str
     elsewhere: tuple[str, ...]
     hashes: Mapping[str, str] = field(repr=False)
