@@ -163,16 +163,28 @@ def _section_grid(section: Section, notes: tuple[str, ...]) -> Grid:
     originals = [row for row in section.rows if row.original]
     ours = [row for row in section.rows if not (row.published or row.original)]
     theirs = [row for row in section.rows if row.published]
+    columns = _seen(section)
     return Grid(
         title=f"{section.source} ({section.protocol})",
-        heads=[Head(title="Model", number=False), *map(head, section.columns)],
+        heads=[Head(title="Model", number=False), *map(head, columns)],
         groups=[
-            [_model_row(row, section.columns) for row in group]
+            [_model_row(row, columns) for row in group]
             for group in (originals, ours, theirs)
             if group
         ],
         notes=[*section.notes, *notes],
     )
+
+
+def _seen(section: Section) -> tuple[Column, ...]:
+    """The columns for people: where only evaluators were asked, none of the signal metrics."""
+    metrics = {column.key for column in section.columns if column.scores and not column.by}
+    measured = any(
+        row.entries[key].value is not None or row.entries[key].text
+        for row in section.rows
+        for key in metrics & row.entries.keys()
+    )
+    return tuple(c for c in section.columns if measured or c.key not in metrics)
 
 
 def _model_row(row: TableRow, columns: tuple[Column, ...]) -> list[GridCell]:

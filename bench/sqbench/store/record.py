@@ -52,7 +52,8 @@ class Observation(TypedDict):
 
     ``codec`` and ``codec_id`` are ``original`` for the original audio, whose key names neither
     source nor utterance: the same content is heard once. ``observed`` is the task's, and ``None``
-    unless ``status`` is ``ok``.
+    unless ``status`` is ``ok``. ``heard_sha256`` is of the samples that the evaluator got, with
+    their rate (`sqbench.engine.hearing.content_of`); ``None`` where it got none, or of old records.
     """
 
     schema: int
@@ -64,6 +65,7 @@ class Observation(TypedDict):
     source: str
     utterance: str
     audio_sha256: str
+    heard_sha256: str | None
     task: str
     evaluator: str
     evaluator_id: str

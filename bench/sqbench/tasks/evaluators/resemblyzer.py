@@ -33,6 +33,7 @@ class Resemblyzer(Evaluator):
     task = "asv"
     name = "resemblyzer"
     sample_rate = RATE
+    waveform_alone = True
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
