@@ -47,15 +47,15 @@ def test_lines_are_in_order() -> None:
 
 
 def test_vector_quantizer_beats_scalars_of_its_rate() -> None:
-    found = bounds.measured_vector_gaussian_db(4, 16)
-    assert found == pytest.approx(bounds.vector_gaussian_db(4, 16), abs=0.01)
+    found = bounds.measured_vector_db("gaussian", 4, 16)
+    assert found == pytest.approx(bounds.vector_db("gaussian", 4, 16), abs=0.01)
     assert bounds.lloyd_max(2).snr_db < found < bounds.shannon_gaussian_db(1)
 
 
 @pytest.mark.slow
 def test_vector_quantizer_of_256_codes() -> None:
-    found = bounds.measured_vector_gaussian_db(4, 256)
-    assert found == pytest.approx(bounds.vector_gaussian_db(4, 256), abs=0.01)
+    found = bounds.measured_vector_db("gaussian", 4, 256)
+    assert found == pytest.approx(bounds.vector_db("gaussian", 4, 256), abs=0.01)
 
 
 def test_kmeans_of_separate_points_is_exact() -> None:

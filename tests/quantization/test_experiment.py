@@ -10,6 +10,7 @@ import torch
 from sqbench.quantization import experiment, measures
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.draws import Draws
+from sqbench.quantization.trainer import Trainer
 
 SHORT = 100
 VQ = {"source": "alphabet", "source_bits": 4, "quantizer": "vq", "bits": 3, "steps": SHORT}
@@ -56,9 +57,9 @@ def test_an_alphabet_with_a_code_for_every_point_has_no_bound() -> None:
 def test_a_seed_that_leaves_the_finite_numbers_costs_only_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    step = experiment.Trainer.step
+    step = Trainer.step
 
-    def poisoned(self: experiment.Trainer, number: int) -> torch.Tensor:
+    def poisoned(self: Trainer, number: int) -> torch.Tensor:
         if number == 60:
             with torch.no_grad():
                 self.encoder.weights[0][1] = math.inf
@@ -66,7 +67,7 @@ def test_a_seed_that_leaves_the_finite_numbers_costs_only_itself(
 
     cell = Cell(estimator="ste", **VQ)  # type: ignore[arg-type]
     untouched = experiment.train(cell, [0, 1])
-    monkeypatch.setattr(experiment.Trainer, "step", poisoned)
+    monkeypatch.setattr(Trainer, "step", poisoned)
     trials = experiment.train(cell, [0, 1])
     assert trials[1].values["snr_db"] is None
     assert trials[1].reasons["snr_db"] == "training left the finite numbers by step 100"

@@ -24,7 +24,7 @@ def test_the_default_matrix() -> None:
 def test_the_extended_matrix_holds_the_default() -> None:
     cells = matrix.load("extended")
     assert cells[:54] == matrix.default()
-    assert len({cell.identity for cell in cells}) == len(cells) == 101
+    assert len({cell.identity for cell in cells}) == len(cells) == 129
 
 
 def test_choice() -> None:

@@ -45,7 +45,7 @@ class Notes:
         self.labels: list[str] = []
         self.reasons: list[str] = []
 
-    def start(self, todo: int, total: int) -> None:
+    def start(self, todo: int, total: int, work: float) -> None:
         self.todo = todo
 
     def trained(self, cell: Cell, trials: Sequence[Trial]) -> None:

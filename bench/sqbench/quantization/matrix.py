@@ -5,16 +5,20 @@ from __future__ import annotations
 import itertools
 import tomllib
 from collections.abc import Collection, Sequence
-from dataclasses import fields
+from contextlib import suppress
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from sqbench.errors import InputError
 from sqbench.quantization.cell import BITS, LEVELS, Cell, known
+from sqbench.quantization.custom import Custom
 from sqbench.quantization.estimators import ESTIMATORS
 
 COMMITMENT = 0.25
 _STE_CL: dict[str, Any] = {"estimator": "ste", "commitment": COMMITMENT}
+OWN = "own"
+"""The block of third parties' methods."""
 _ALPHABETS = ((4, 2), (4, 4), (4, 6), (6, 4), (6, 6), (6, 8))
 """(bits of the source, bits of the code): below, at and above what the source needs."""
 
@@ -112,6 +116,12 @@ def _extension() -> list[Cell]:
         Cell(block="E5", quantizer="vq", steps=5000, **how, **six)
         for how in (_STE_CL, *_each("ste", "mste", "diveq", "soft"))
     ]
+    cells += [
+        Cell(block="F", source=source, quantizer="vq", bits=bits, **how)
+        for source in ("correlated", "student")
+        for bits in (4, 8)
+        for how in (_STE_CL, *_each("ste", "mste", "diveq", "soft", "rotation", "gaussian"))
+    ]
     return cells
 
 
@@ -151,6 +161,42 @@ def choose(
     return chosen
 
 
+def with_methods(cells: Sequence[Cell], methods: Sequence[Custom]) -> list[Cell]:
+    """The cells, and beside those of each source and quantizer the third party's.
+
+    A third party's quantizer comes beside ``vq``, with the estimators that it names.
+
+    Raises:
+        InputError: there is no cell that a method could be beside.
+    """
+    out = list(cells)
+    for method in methods:
+        beside: dict[str, Cell] = {}
+        for cell in cells:
+            for content in _own(cell, method):
+                with suppress(InputError):
+                    own = replace(
+                        cell, commitment=0.0, sharpness=None, custom=method, block=OWN, **content
+                    )
+                    beside.setdefault(own.identity, own)
+        if not beside:
+            raise InputError(
+                f"--method {method.path}:{method.name}",
+                expected="a cell in the matrix that it could be beside",
+                found="vector and scalar of the class fit none of them",
+            )
+        out += beside.values()
+    return out
+
+
+def _own(cell: Cell, method: Custom) -> list[dict[str, Any]]:
+    if not method.quantizer:
+        return [{"estimator": method.name}]
+    if cell.quantizer != "vq":
+        return []
+    return [{"quantizer": method.name, "estimator": name} for name in method.estimators]
+
+
 def _read(path: Path) -> list[Cell]:
     """Tables ``[[cell]]`` of `Cell`'s fields; a list of values stands for a cell each."""
     expected = "default, extended, or a TOML file with tables [[cell]]"
@@ -174,7 +220,7 @@ def _read(path: Path) -> list[Cell]:
 
 
 def _expanded(table: dict[str, Any], where: str) -> list[Cell]:
-    names = {f.name: f for f in fields(Cell)}
+    names = {f.name: f for f in fields(Cell) if f.name != "custom"}
     for name in table:
         known(f"{where}, field", name, names)
     missing = {"source", "quantizer", "estimator"} - table.keys()

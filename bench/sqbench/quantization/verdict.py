@@ -11,6 +11,12 @@ from sqbench.quantization.experiment import Trial
 from sqbench.quantization.tables import values
 
 NOT_RUN = "not run"
+THEORY = "theory"
+"""Holds for every correct implementation, whatever its sizes."""
+REPLICATION = "replication"
+"""What others found, at their sizes; not to see it again is a finding, not an error."""
+REGRESSION = "regression"
+"""What this code does, with a margin; a failure says that something has changed."""
 Found = tuple[Cell, Sequence[Trial]] | None
 """A cell with its trials; ``None`` where there are none."""
 
@@ -24,6 +30,7 @@ class Verdict:
         what: is compared, on which cell.
         measured: value, or values, as text.
         wanted: the threshold as text.
+        kind: `THEORY`, `REPLICATION` or `REGRESSION`.
         passed: ``None`` where there is nothing to judge: results are missing, or the number is
             only reported.
     """
@@ -33,6 +40,19 @@ class Verdict:
     measured: str
     wanted: str
     passed: bool | None
+    kind: str = ""
+
+    @property
+    def fails(self) -> bool:
+        """Whether something is wrong here: a finding that is not seen again is no failure."""
+        return self.passed is False and self.kind != REPLICATION
+
+    @property
+    def word(self) -> str:
+        """``ok``, ``FAILED``, ``differs`` (a finding that is not seen again), or a dash."""
+        if self.passed is None:
+            return "-"
+        return "ok" if self.passed else "FAILED" if self.fails else "differs"
 
 
 def each(
