@@ -21,6 +21,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -128,10 +129,10 @@ def prepared(variant: Variant, cells: Sequence[Cell], seeds: Sequence[int]) -> T
             codes.table.copy_(factor * trainer.codebook.normal(codes.size, codes.width))
     rate = variant.setup.learning_rate
     networks = [p for p in trainer.parameters if p is not codes.table]
-    trainer.optimizer = torch.optim.Adam(
-        [{"params": networks}, {"params": [codes.table], "lr": rate * variant.codebook_rate}],
-        lr=rate, fused=True,
-    )  # fmt: skip
+    groups: list[dict[str, Any]] = [
+        {"params": networks}, {"params": [codes.table], "lr": rate * variant.codebook_rate}
+    ]  # fmt: skip
+    trainer.optimizer = torch.optim.Adam(groups, lr=rate, fused=True)
     return trainer
 
 
@@ -174,10 +175,12 @@ def measure(variant: Variant, cell: Cell, seeds: Sequence[int]) -> list[dict[str
 def pressure(trainer: Trainer, z: Tensor, y: Tensor) -> Tensor:
     """`sqbench.quantization.experiment`'s scale pressure, on these latents, now."""
     coded = trainer.trained_pass(z)
-    error = (trainer.decoder(coded.value) - y).square().mean((1, 2))
+    miss: Tensor = trainer.decoder(coded.value) - y
+    error = miss.square().mean((1, 2))
     (gradient,) = torch.autograd.grad((error + coded.loss).sum(), z)
     centred = z.detach() - z.detach().mean(1, keepdim=True)
-    return -(centred * gradient).sum((1, 2)) / error.detach()
+    push: Tensor = -(centred * gradient).sum((1, 2)) / error.detach()
+    return push
 
 
 def main() -> int:

@@ -98,9 +98,7 @@ def handle(options: argparse.Namespace) -> int:
         progress.finish(outcome, options.out)
     tty = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if tty else None
-    sys.stdout.write(
-        tables.render(cells, outcome.trials, options.format, width=width, color=tty)
-    )
+    sys.stdout.write(tables.render(cells, outcome.trials, options.format, width=width, color=tty))
     failed = bool(outcome.failed)
     verdicts = check(cells, outcome.trials) if options.check else []
     if options.check:

@@ -1,4 +1,4 @@
-"""From cells to what is trained: sources and quantizers of cells that are stacked in one network."""
+"""From cells to what is trained: sources and quantizers of cells stacked in one network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def shape(cell: Cell) -> tuple[object, ...]:
         return (cell.identity,)
     return (
         cell.features, cell.latent, cell.quantizer, cell.bits, cell.levels, cell.stages, cell.steps,
-        cell.info.dithered,
+        cell.info.dithered, cell.restarts,
         # Whose points are as many as fresh frames only for sizes that are powers of two.
         cell.source_bits if cell.levels else 0,
     )  # fmt: skip

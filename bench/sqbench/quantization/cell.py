@@ -39,6 +39,7 @@ class Cell:
         sharpness: of soft-to-hard annealing, first and last (see `estimators.estimate`);
             `SHARPNESS` where not given.
         steps: of training.
+        restarts: whether codes that nothing uses start again from latents.
         custom: a third party's estimator or quantizer.
         block: where it belongs in the matrix; not part of what it is.
     """
@@ -53,6 +54,7 @@ class Cell:
     commitment: float = 0.0
     sharpness: tuple[float, float] | None = None
     steps: int = 900
+    restarts: bool = True
     custom: Custom | None = None
     block: str = ""
 
@@ -179,7 +181,9 @@ class Cell:
         size = f"{self.levels} levels" if self.levels else f"{self.bits} bits"
         stages = f" in {self.stages}" if self.stages > 1 else ""
         longer = f", {self.steps} steps" if self.steps != Cell.steps else ""
-        return f"{self.source_name}, {self.quantizer} {size}{stages}, {self.method}{longer}"
+        alone = "" if self.restarts else ", no restarts"
+        what = f"{self.source_name}, {self.quantizer} {size}{stages}, {self.method}"
+        return f"{what}{longer}{alone}"
 
     @property
     def identity(self) -> str:

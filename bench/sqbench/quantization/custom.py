@@ -184,8 +184,8 @@ def _check_pass(custom: Custom, quantizer: Quantizer, what: str) -> None:
     alone = bound(custom.make(), Draws(_SEEDS, "estimator").part(slice(0, 1)), 0.5)
     with torch.no_grad():
         found = quantizer(z)
-        first = alone(z[:1], found.q[:1], quantizer.part(slice(0, 1)))
-    error = float((first - value[:1]).abs().max())
+        first = alone(found.z[:1], found.q[:1], quantizer.part(slice(0, 1)))
+    error = float((first - value[:1]).detach().abs().max())
     _demand(error <= _ROUNDING, what, "seeds that do not depend on each other",
             f"a difference of {error:.2g} when one is computed alone")  # fmt: skip
 

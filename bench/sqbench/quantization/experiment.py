@@ -32,6 +32,7 @@ _EARLY = 50
 """Step of the early look at gradients."""
 
 UNBOUNDED = "unbounded: there is a code for every point"
+SHORT = f"needs {2 * PROBE_EVERY} steps"
 NOISE = "halves of the smoothed gradient do not agree"
 NO_REFERENCE = "no reference quantizer of this kind and rate"
 
@@ -85,6 +86,12 @@ def train_together(cells: Sequence[Cell], seeds: Sequence[int]) -> list[list[Tri
         f"latent_std@{number}": value for number, value in deviations.items()
     }
     columns["growth"] = deviations[steps] / deviations[0]
+    half = steps // 2 // PROBE_EVERY * PROBE_EVERY
+    columns["growth_exponent"] = (
+        torch.log(deviations[steps] / deviations[half]) / math.log(steps / half)
+        if half
+        else torch.full((count,), math.nan)
+    )
     columns["churn"] = measures.churn(before, after)
     columns |= _quality(trainer)
     columns["gradient_variance"] = _gradient_variance(trainer)
@@ -162,10 +169,12 @@ def _scale_pressure(trainer: Trainer) -> Tensor:
     z = trainer.encoder(x).detach().requires_grad_()
     coded = trainer.trained_pass(z)
     trainer.noise = noise
-    error = (trainer.decoder(coded.value) - y).square().mean((1, 2))
+    miss: Tensor = trainer.decoder(coded.value) - y
+    error = miss.square().mean((1, 2))
     (gradient,) = torch.autograd.grad((error + coded.loss).sum(), z)
     centred = z.detach() - z.detach().mean(1, keepdim=True)
-    return -(centred * gradient).sum((1, 2)).double() / error.detach().double()
+    push: Tensor = -(centred * gradient).sum((1, 2)) / error.detach()
+    return push.double()
 
 
 def _cosines(trainer: Trainer) -> dict[str, Tensor]:
@@ -225,6 +234,8 @@ def _trial(
             reasons[name] = f"training left the finite numbers by step {lost}"
         elif name.startswith("gradient_cosine"):
             reasons[name] = NOISE
+        elif name == "growth_exponent":
+            reasons[name] = SHORT
         elif name in ("bound_db", "reference_db", "gap_db"):
             reasons[name] = NO_REFERENCE if math.isnan(value) else UNBOUNDED
         else:

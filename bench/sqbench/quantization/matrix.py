@@ -37,7 +37,7 @@ def load(name: str) -> list[Cell]:
 
 
 def default() -> list[Cell]:
-    """54 cells in the blocks A, A2, A3, B, B2, C and D."""
+    """56 cells in the blocks A, A2, A3, A4, B, B2, C and D."""
     cells: list[Cell] = []
 
     def add(block: str, **content: Any) -> None:
@@ -50,6 +50,9 @@ def default() -> list[Cell]:
     for source_bits in (4, 6):
         add("A2", source="alphabet", source_bits=source_bits, quantizer="vq", bits=6,
             estimator="ste")  # fmt: skip
+    for name in ("ste", "mste"):
+        add("A4", source="alphabet", source_bits=6, quantizer="vq", bits=6, estimator=name,
+            restarts=False)  # fmt: skip
     for name in ("ste", "mste"):
         add("A3", source="alphabet", source_bits=6, quantizer="vq-ema", bits=6, estimator=name)
     for levels in (2, 4, 8):
@@ -239,15 +242,17 @@ def _expanded(table: dict[str, Any], where: str) -> list[Cell]:
 def _typed(value: Any, name: str, where: str) -> Any:
     kinds: dict[str, tuple[type, ...]] = {
         "source": (str,), "quantizer": (str,), "estimator": (str,), "block": (str,),
-        "commitment": (int, float), "sharpness": (tuple,),
+        "commitment": (int, float), "sharpness": (tuple,), "restarts": (bool,),
     }  # fmt: skip
     wanted = kinds.get(name, (int,))
     numbers = not isinstance(value, tuple) or all(type(v) in (int, float) for v in value)
     if type(value) not in wanted or not numbers:
         raise InputError(
             f"{where}, {name}",
-            expected=" or ".join({int: "a whole number", float: "a number", str: "a text",
-                                  tuple: "two numbers"}[kind] for kind in wanted),
+            expected=" or ".join(
+                {int: "a whole number", float: "a number", str: "a text", tuple: "two numbers",
+                 bool: "true or false"}[kind] for kind in wanted
+            ),
             found=repr(value),
         )  # fmt: skip
     return float(value) if name == "commitment" else value

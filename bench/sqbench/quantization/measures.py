@@ -14,7 +14,7 @@ from sqbench.quantization.draws import Draws
 _FLOOR = 1e-12
 """Of a mean squared error: 120 dB is all that float32 can tell."""
 _PAIRS_AT_ONCE = 60
-"""Of the smoothed gradient, over all rows: what lies in a cache is done in two thirds of the time."""
+"""Of the smoothed gradient, over all rows: what fits a cache takes two thirds of the time."""
 
 
 def snr_db(estimate: Tensor, target: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def smoothed_gradient(
     halves = []
     for _ in range(2):
         total = torch.zeros_like(z)
-        for noise in draws.normal(pairs // 2 * frames, width).split(few * frames, dim=1):
+        for noise in torch.split(draws.normal(pairs // 2 * frames, width), few * frames, dim=1):
             centre = z.repeat(1, noise.shape[1] // frames, 1)
             slope = loss(centre + scale * noise) - loss(centre - scale * noise)
             product = slope[..., None] / (2 * scale) * noise

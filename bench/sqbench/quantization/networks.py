@@ -38,4 +38,5 @@ class Frames(nn.Module):
     def _unit(self, x: Tensor, layer: int) -> Tensor:
         h = torch.baddbmm(self.biases[layer], x, self.weights[layer])
         # PReLU, slope * h below zero: a third of the time of `where`, whose CPU kernel is slow.
-        return h + (1 - self.slopes[layer]) * torch.relu(-h)
+        out: Tensor = h + (1 - self.slopes[layer]) * torch.relu(-h)
+        return out

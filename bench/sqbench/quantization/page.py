@@ -27,9 +27,7 @@ def write(
     write_text(path, render(cells, trials, verdicts, command))
 
 
-def render(
-    cells: Sequence[Cell], trials: Trials, verdicts: Sequence[Verdict], command: str
-) -> str:
+def render(cells: Sequence[Cell], trials: Trials, verdicts: Sequence[Verdict], command: str) -> str:
     """The page as a text. Every name in it is escaped."""
     from jinja2 import Environment, StrictUndefined
 

@@ -120,7 +120,7 @@ class Correlated(_Independent):
         decay = (CORRELATION ** (steps + 1)).to(noise)
         last = draws.normal(1)
         parts = []
-        for part in noise.split(length, dim=1):
+        for part in torch.split(noise, length, dim=1):
             size = part.shape[1]
             parts.append(part @ response[:size, :size].mT + last * decay[:size])
             last = parts[-1][:, -1:]

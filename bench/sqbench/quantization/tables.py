@@ -83,7 +83,9 @@ def grid(
     groups: dict[tuple[object, ...], list[Cell]] = {}
     for cell in cells:
         kind = "vq" if cell.own_quantizer else cell.quantizer.partition("-")[0]
-        groups.setdefault((cell.source_name, kind, cell.rate_bits, cell.steps), []).append(cell)
+        groups.setdefault(
+            (cell.source_name, kind, cell.rate_bits, cell.steps, cell.restarts), []
+        ).append(cell)
     heads = [Head(title=name, number=False) for name in ("Source", "Quantizer")]
     heads += [Head(title="Bits"), Head(title="Estimator", number=False)]
     heads += [Head(title=title, below=below) for _, title, below, _ in columns]
@@ -91,7 +93,7 @@ def grid(
     notes = [*_NOTES, *_losses(cells, trials)]
     if len(columns) < len(_COLUMNS):
         hidden = [f"{title} {below}".strip().lower() for _, title, below, _ in _COLUMNS]
-        notes.append(f"Not shown, for want of width: {', '.join(hidden[len(columns):])}.")
+        notes.append(f"Not shown, for want of width: {', '.join(hidden[len(columns) :])}.")
     return Grid(
         title=f"quantize: {len(cells)} cells x {seeds} seeds",
         heads=heads,
@@ -114,7 +116,8 @@ def _rows(
         row = [GridCell(text=cell.source_name), GridCell(text=f"{cell.quantizer}{levels}{stages}")]
         row.append(GridCell(text=f"{cell.rate_bits:.4g}"))
         longer = f" ({cell.steps} steps)" if cell.steps != Cell.steps else ""
-        row.append(GridCell(text=f"{cell.method}{longer}"))
+        alone = "" if cell.restarts else " (no restarts)"
+        row.append(GridCell(text=f"{cell.method}{longer}{alone}"))
         for metric, _, _, form in columns:
             value = median(found, metric)
             numbers = values(found, metric)

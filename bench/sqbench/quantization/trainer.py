@@ -50,7 +50,8 @@ class Trainer:
 
     def __init__(self, cells: Sequence[Cell], seeds: Sequence[int], setup: Setup | None = None):
         self.cells, self.seeds, self.setup = cells, seeds, setup or Setup()
-        self.steps = cells[0].steps
+        self.steps, self.restarts = cells[0].steps, cells[0].restarts
+        self.last_restart = self.setup.restart_share * self.steps
         count = len(seeds)
         self.rows = [slice(i * count, (i + 1) * count) for i in range(len(cells))]
         draws = self.draws("source")
@@ -90,7 +91,7 @@ class Trainer:
         self.optimizer.step()
         self.quantizer.after_step()
         done = number + 1
-        if done % self.setup.restart_every == 0 and done <= self.setup.restart_share * self.steps:
+        if self.restarts and done % self.setup.restart_every == 0 and done <= self.last_restart:
             self.quantizer.restart(self.codebook)
         return loss.detach()
 
@@ -133,4 +134,3 @@ class Trainer:
         if not self.cells[0].info.dithered:
             return None
         return self.noise.uniform(*z.shape[1:]) - 0.5
-

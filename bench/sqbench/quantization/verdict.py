@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.experiment import Trial
-from sqbench.quantization.tables import values
+from sqbench.quantization.tables import median, values
 
 NOT_RUN = "not run"
 THEORY = "theory"
@@ -69,6 +69,31 @@ def each(
         wanted=wanted,
         passed=len(numbers) == len(trials) and all(map(fits, numbers)),
     )
+
+
+def middle(
+    name: str, what: str, found: Found, metric: str, wanted: str, fits: Callable[[float], bool]
+) -> Verdict:
+    """The median over seeds against a threshold."""
+    if found is None:
+        return absent(name, what)
+    cell, trials = found
+    value = median(trials, metric)
+    return judged(name, f"median of {what} ({cell.label})", value, wanted,
+                  value is not None and fits(value))  # fmt: skip
+
+
+def compared(
+    name: str, what: str, found: Found, other: Found, metric: str, wanted: str,
+    fits: Callable[[float, float], bool],
+) -> Verdict:  # fmt: skip
+    """Medians of two cells: their ratio as a text, both against each other by ``fits``."""
+    if found is None or other is None:
+        return absent(name, what)
+    a, b = median(found[1], metric), median(other[1], metric)
+    ratio = a / b if a is not None and b else None
+    return judged(name, f"{what} ({found[0].label})", ratio, wanted,
+                  a is not None and b is not None and fits(a, b))  # fmt: skip
 
 
 def lowest(name: str, what: str, found: Found, metric: str, least: float) -> Verdict:
