@@ -82,7 +82,7 @@ def test_kmeans_of_alphabets() -> None:
 
 
 def test_bound_of_correlated_frames() -> None:
-    """Where all components are coded: the covariance's determinant, (1 - a^2)^3 for four samples."""
+    """With all components coded: the covariance's determinant, (1 - a^2)^3 of four samples."""
     a, rate = CORRELATION, 4.0
     expected = bounds.DB_PER_BIT * rate - 10 * 0.75 * math.log10(1 - a * a)
     assert bounds.shannon_correlated_db(rate, 4) == pytest.approx(expected, abs=1e-6)
