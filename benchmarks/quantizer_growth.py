@@ -7,7 +7,7 @@ exponent is the slope of its logarithm over that of the step number in the secon
 pressure is the bench's ``scale_pressure``, averaged over the last third (positive: the gradient
 enlarges the latents).
 
-Run: ``python benchmarks/quantizer_growth.py [--seeds 5] [--out growth.csv]``.
+Run: ``python benchmarks/quantizer_growth.py --out growth.csv``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import csv
 import math
 import statistics
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -30,6 +29,7 @@ from sqbench.quantization.cell import Cell
 from sqbench.quantization.trainer import Setup, Trainer
 from sqbench.quantization.vector import VectorQuantizer
 
+Row: TypeAlias = dict[str, Any]
 LOOKS = 30
 """At the latents, evenly over a training."""
 
@@ -136,7 +136,7 @@ def prepared(variant: Variant, cells: Sequence[Cell], seeds: Sequence[int]) -> T
     return trainer
 
 
-def measure(variant: Variant, cell: Cell, seeds: Sequence[int]) -> list[dict[str, float | str]]:
+def measure(variant: Variant, cell: Cell, seeds: Sequence[int]) -> list[Row]:
     """Growth of every seed, with each estimator."""
     cells = [
         replace(cell, estimator=name, commitment=variant.commitment, steps=variant.steps)
@@ -159,7 +159,7 @@ def measure(variant: Variant, cell: Cell, seeds: Sequence[int]) -> list[dict[str
     return [
         {
             "variant": variant.name,
-            "cell": f"{cell.source_name}, {cell.bits} bits",
+            "source": _source(cell),
             "estimator": name,
             "seed": seed,
             "deviation": float(curve[-1][row]),
@@ -184,44 +184,72 @@ def pressure(trainer: Trainer, z: Tensor, y: Tensor) -> Tensor:
 
 
 def main() -> int:
-    """Run, and print a table."""
+    """Run what the file lacks, and print a table of it."""
     parse = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parse.add_argument("--seeds", type=int, default=5)
-    parse.add_argument("--out", type=Path, help="write every seed's numbers into this CSV file")
+    parse.add_argument("--seeds", type=int, default=3)
+    parse.add_argument("--source", choices=("alphabet", "gaussian"), help="only this one")
+    parse.add_argument("--out", type=Path, required=True, help="CSV file, a row a seed")
     options = parse.parse_args()
     torch.set_num_threads(1)
-    started = time.process_time()
-    rows: list[dict[str, float | str]] = []
-    print("| change | source | growth, STE | exponent | pressure | growth, mSTE | pressure |")
-    print("|---|---|---:|---:|---:|---:|---:|")
+    rows = read(options.out)
     for variant in VARIANTS:
         torch.set_default_dtype(torch.float64 if variant.double else torch.float32)
         for cell in CELLS:
-            found = measure(variant, cell, range(options.seeds))
-            rows += found
-            print(line(variant.name, found), flush=True)
-    print(f"{time.process_time() - started:.0f} s of processor time")
-    if options.out is not None:
-        with options.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+            if options.source in (None, cell.source) and not of(rows, variant, cell):
+                found = measure(variant, cell, range(options.seeds))
+                append(options.out, found)
+                rows += found
+                print(variant.name, cell.source, flush=True)
+    print("| change | source | growth, STE | exponent | pressure | deviation, mSTE | pressure |")
+    print("|---|---|---:|---:|---:|---:|---:|")
+    for variant in VARIANTS:
+        for cell in CELLS:
+            if found := of(rows, variant, cell):
+                print(line(variant.name, found))
     return 0
 
 
-def line(name: str, rows: Sequence[dict[str, float | str]]) -> str:
+def read(path: Path) -> list[Row]:
+    """Rows of a CSV file; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def append(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows, with a header where there is no file."""
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerows(rows)
+
+
+def of(rows: Sequence[Row], variant: Variant, cell: Cell) -> list[Row]:
+    """The rows of a variant and cell."""
+    names = (variant.name, _source(cell))
+    return [row for row in rows if (row["variant"], row["source"]) == names]
+
+
+def _source(cell: Cell) -> str:
+    return f"{cell.source_name}, {cell.bits} bits"
+
+
+def line(name: str, rows: Sequence[Row]) -> str:
     """A variant and cell as a row of the table: medians, [lowest, highest]."""
     texts = []
-    for estimator in ESTIMATORS:
+    for estimator, what in (("ste", "growth"), ("mste", "deviation")):
         mine = [row for row in rows if row["estimator"] == estimator]
-        growth, exponent, push = (
-            sorted(float(row[key]) for row in mine) for key in ("growth", "exponent", "pressure")
+        size, exponent, push = (
+            sorted(float(row[key]) for row in mine) for key in (what, "exponent", "pressure")
         )
-        texts.append(f"{statistics.median(growth):.3g} [{growth[0]:.2g}, {growth[-1]:.2g}]")
+        texts.append(f"{statistics.median(size):.3g} [{size[0]:.2g}, {size[-1]:.2g}]")
         if estimator == "ste":
             texts.append(f"{statistics.median(exponent):.1f}")
-        texts.append(f"{statistics.median(push):.2f}")
-    return f"| {name} | {rows[0]['cell']} | " + " | ".join(texts) + " |"
+        texts.append(f"{statistics.median(push):.2g}")
+    return f"| {name} | {rows[0]['source']} | " + " | ".join(texts) + " |"
 
 
 if __name__ == "__main__":

@@ -219,9 +219,10 @@ class Codec:
         if kind == "dac":
             self.model = ReducedDac(self.cell, seed)
         else:
-            self.model = SQCodecModel(CONFIG)
+            sqcodec = SQCodecModel(CONFIG)
             if kind == "cascade":
-                self.model.quantizer = Cascade(self.cell, CONFIG.feature_dim, seed)
+                sqcodec.quantizer = Cascade(self.cell, CONFIG.feature_dim, seed)  # type: ignore[assignment]
+            self.model = sqcodec
         if base is not None:
             self.model.load_state_dict(base)
         clips, _ = corpus.split()
