@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# PESQ is C from source, and most of what scoring costs: 1.2 times faster so, with equal scores.
+PESQ_CFLAGS ?= -O3 -march=native -ffp-contract=off
 
 .PHONY: all venv lint types test test-all bench bench-train crosscheck demo mini clean
 
@@ -12,6 +14,8 @@ venv: $(READY)
 $(READY): requirements/lock.txt requirements/no-deps.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
+	CFLAGS="$(PESQ_CFLAGS)" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-cache-dir --no-binary pesq $$(grep '^pesq==' requirements/lock.txt)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/lock.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/no-deps.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

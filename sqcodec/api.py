@@ -12,7 +12,6 @@ from torch import Tensor
 
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
-from sqcodec.inference.compiled import CompiledEngine
 from sqcodec.inference.engine import Engine
 from sqcodec.model import SQCodecModel
 from sqcodec.weights import WeightsInfo, load_weights
@@ -40,13 +39,12 @@ class SQCodec:
         weights: WeightsInfo,
         *,
         device: str | torch.device = "cpu",
-        compile: bool = False,
     ) -> None:
         self.model = model.to(device).eval()
         self.weights = weights
         self.device = torch.device(device)
         with torch.no_grad():
-            self._engine = CompiledEngine(self.model) if compile else Engine(self.model)
+            self._engine = Engine(self.model)
 
     @classmethod
     def from_pretrained(
@@ -56,7 +54,6 @@ class SQCodec:
         *,
         device: str | torch.device = "cpu",
         revision: str | None = None,
-        compile: bool = False,
         notify: Callable[[str], None] | None = None,
     ) -> SQCodec:
         """Load a setting, such as ``6kbps`` (or ``6k``, ``sqcodec-6k``), or a path.
@@ -68,14 +65,13 @@ class SQCodec:
                 or of a folder with the five published files.
             device: torch device.
             revision: branch, tag or commit of the official repository.
-            compile: run whole clips through torch.compile, of any length that fits into memory.
             notify: gets one line that says which weights were taken; by default it is logged.
 
         Raises:
             InputError: unknown setting, or weights that are missing, damaged or of another one.
         """
         model, info = load_weights(name, weights, revision=revision, notify=notify)
-        return cls(model, info, device=device, compile=compile)
+        return cls(model, info, device=device)
 
     @property
     def config(self) -> SQCodecConfig:

@@ -77,6 +77,8 @@ def score(
         audio_sha256=sha,
         metric=metric,
         metric_version=version,
+        metric_identity=str(version),
+        direction=None,
         protocol=protocol,
         value=value,
         status=status,

@@ -55,7 +55,8 @@ def speech_and_music(folder: Path) -> Path:
 
 def recipe(**changes: Any) -> Recipe:
     """The recipe for CPUs, short; ``changes`` have ``__`` for the dot of a key."""
-    base = {"max_steps": 6, "batch_size": 2, "quantizer.bypass_steps": 2, "ema": 0.0}
+    base = {"max_steps": 6, "batch_size": 2, "quantizer.bypass_steps": 2, "ema": 0.0,
+            "precision": "float32"}  # fmt: skip
     dotted = {key.replace("__", "."): value for key, value in changes.items()}
     return load_recipe(["cpu"], "tiny").apply({**base, **dotted}, "test")
 

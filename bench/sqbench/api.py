@@ -12,19 +12,23 @@ from sqbench.data.resolve import open_source
 from sqbench.engine.assignment import Assignment, assign
 from sqbench.engine.jobs import Selection, nothing, select
 from sqbench.engine.monitor import Monitor, Quiet
-from sqbench.engine.plan import Options, Outcome, Plan
+from sqbench.engine.options import Options, cores
+from sqbench.engine.plan import Outcome, Plan
 from sqbench.engine.pool import ProcessPool
 from sqbench.engine.run import execute
+from sqbench.engine.systems.base import System
+from sqbench.engine.systems.names import expand
+from sqbench.engine.systems.opening import check_names
 from sqbench.errors import InputError
 from sqbench.metrics.protocol import DEFAULT, check
 from sqbench.store import reader as stores
 from sqbench.store.frame import Results
 from sqbench.suites import APPLICATIONS, metrics_of
-from sqbench_codecs import CODECS, Codec
+from sqbench_codecs import Codec
 
 
 def evaluate(
-    codecs: str | Codec | Sequence[str | Codec],
+    codecs: str | Codec | System | Sequence[str | Codec | System],
     data: str | Source = "mini",
     *,
     suite: str = "signal",
@@ -34,9 +38,12 @@ def evaluate(
     weights: str = "auto",
     out: str | Path | None = None,
     limit: int | None = None,
-    workers: int = 2,
+    workers: int | None = None,
     device: str = "cpu",
     batch_size: int = 8,
+    hosts: int = 1,
+    seed: int = 0,
+    debug: bool = False,
     domain: str | None = None,
     force: bool = False,
     save_audio: bool = False,
@@ -50,7 +57,9 @@ def evaluate(
         True
 
     Args:
-        codecs: registry names, ``file.py:Class``, or loaded codecs.
+        codecs: registry names, lists and patterns of them, ``@paper``, ``file.py:Class``,
+            ``folder:PATH``; or loaded codecs, which stay in
+            this process: the caller's random numbers are left alone.
         data: a source, or what ``--data`` takes: ``mini``, a folder, a manifest, ``hf:...``.
         suite: ``signal``, ``application`` or ``all``; ``metrics`` names other metrics instead.
         evaluators: who listens, in the latter two: ``offline`` (the default), ``protocol``, or
@@ -58,7 +67,10 @@ def evaluate(
         weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path.
         out: results folder; what is there is not computed again. ``None`` keeps nothing on disk.
         limit: at most that many utterances of each set.
-        workers: processes that measure; values do not depend on it.
+        workers: processes that measure, by default one for each core; values do not depend on it.
+        hosts: processes that hold a codec given by name; values do not depend on it.
+        seed: of the random numbers of codecs that draw some; every clip has its own.
+        debug: what a codec raises comes out, instead of costing a clip.
 
     Returns:
         The results in ``out``, of this run and of earlier ones. A codec that cannot be loaded is a
@@ -67,7 +79,10 @@ def evaluate(
     Raises:
         InputError: nothing could be run.
     """
-    chosen = [codecs] if isinstance(codecs, str | Codec) else list(codecs)
+    given = [codecs] if isinstance(codecs, str | Codec | System) else list(codecs)
+    chosen: list[str | Codec | System] = []
+    for each in given:
+        chosen += expand([each]) if isinstance(each, str) else [each]
     options = Options(
         suite=suite,
         metrics=metrics,
@@ -75,9 +90,12 @@ def evaluate(
         protocol=protocol,
         weights=weights,
         limit=limit,
-        workers=workers,
+        workers=cores() if workers is None else workers,
         device=device,
         batch_size=batch_size,
+        hosts=hosts,
+        seed=seed,
+        debug=debug,
         force=force,
         save_audio=save_audio,
     )
@@ -89,7 +107,7 @@ def evaluate(
 
 
 def _evaluated(
-    codecs: Sequence[str | Codec], source: Source, out: Path, options: Options
+    codecs: Sequence[str | Codec | System], source: Source, out: Path, options: Options
 ) -> Results:
     for name, why in run(codecs, source, out, options).unloaded.items():
         warnings.warn(f"no results of {name}: {why}", stacklevel=3)
@@ -97,7 +115,7 @@ def _evaluated(
 
 
 def run(
-    codecs: Sequence[str | Codec],
+    codecs: Sequence[str | Codec | System],
     source: Source,
     out: Path,
     options: Options,
@@ -112,15 +130,19 @@ def run(
     for name, number in (
         ("workers", options.workers),
         ("batch size", options.batch_size),
+        ("hosts", options.hosts),
         ("limit", options.limit),
     ):
         if number is not None and number < 1:
             raise InputError(name, expected="at least 1", found=str(number))
-    for codec in codecs:
-        if isinstance(codec, str):
-            CODECS.get(codec)  # a misspelt name must not cost the time of those before it
+    check_names(codecs, options.weights)
+    monitor = monitor or Quiet()
     wanted = metrics_of(options.suite, options.metrics)
-    selection = select(source, list(wanted.values()), options.limit) if wanted else nothing(source)
+    selection = (
+        select(source, list(wanted.values()), options.limit, monitor.hashed)
+        if wanted
+        else nothing(source)
+    )
     if wanted and not selection.items:
         raise InputError(f"data {source.location}", expected="at least one clip", found="none")
     plan = Plan(
@@ -132,7 +154,7 @@ def run(
         options=options,
     )
     with ProcessPool(options.workers, prefetch=options.workers) as pool:
-        return execute(plan, stores.load(out), pool, monitor or Quiet())
+        return execute(plan, stores.load(out), pool, monitor)
 
 
 def _assignments(source: Source, selection: Selection, options: Options) -> list[Assignment]:
@@ -150,5 +172,5 @@ def _assignments(source: Source, selection: Selection, options: Options) -> list
         catalogue.DEFAULT if options.evaluators is None else options.evaluators
     )
     return assign(
-        source, choices, limit=options.limit, device=options.device, known=selection.items
+        source, choices, limit=options.limit, device=options.devices[0], known=selection.items
     )

@@ -8,17 +8,18 @@ file (``./my_codec.py:MyCodec``). Two entries of one name are an error, never an
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
-import importlib.util
 import operator
-import sys
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from sqbench_codecs import local
 from sqcodec.errors import InputError
+
+_FEW = 30  # names that a message can list
+_MODULE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
 
 
 class Entry(Protocol):
@@ -85,25 +86,51 @@ class Registry(Generic[E]):
         self._load()
         return iter(list(self._entries.values()))
 
+    def check(self, name: str) -> None:
+        """See that there is an entry called ``name``, without running anybody's file.
+
+        Raises:
+            InputError: there is none.
+        """
+        if found := local.split(name):
+            local.existing(self.kind, name, found[0])
+        elif not _MODULE.fullmatch(name):
+            self.get(name)
+
     def get(self, name: str) -> E:
-        """The entry called ``name``: a name, an alias, or ``file.py:Attribute``.
+        """The entry called ``name``: a name, an alias, ``file.py:Name`` or ``module:Name``.
 
         Raises:
             InputError: there is none; suggests the nearest names.
         """
         self._load()
-        if ".py:" in name:
-            return self._from_file(name)
-        name = self._aliases.get(name, name)
-        if name in self._entries:
-            return self._entries[name]
+        if found := local.split(name):
+            return self._from_file(name, *found)
+        if module := _MODULE.fullmatch(name):
+            return self._from_module(name, *module.groups())
+        for each in (name, name.lower()):
+            each = self._aliases.get(each, each)
+            if each in self._entries:
+                return self._entries[each]
+        if name.endswith(".py"):
+            local.no_class(self.kind, name)
         known = [*self._entries, *self._aliases]
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         raise InputError(
-            f"unknown {self.kind} {name!r}",
-            remedy=(f"Did you mean {' or '.join(near)}? " if near else "")
-            + f"Known: {', '.join(self._entries)}.",
+            f"unknown {self.kind} {name!r}", remedy=self._suggestion(name.lower(), known)
         )
+
+    def _suggestion(self, name: str, known: Sequence[str]) -> str:
+        """What may have been meant: points of a family, near names, or where to look."""
+        points = [each for each in known if each.startswith(f"{name}-")]
+        if points:
+            shown = ", ".join(points[:3]) + (", ..." if len(points) > 3 else "")
+            return f"{name} has {len(points)}: {shown} (`sqbench {self.kind}s` lists them)."
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        if near:
+            return f"Did you mean {' or '.join(near)}? `sqbench {self.kind}s` lists all."
+        if len(self._entries) <= _FEW:
+            return f"Known: {', '.join(self._entries)}."
+        return f"`sqbench {self.kind}s` lists all {len(self._entries)}."
 
     def _load(self) -> None:
         if self._loaded:
@@ -128,18 +155,9 @@ class Registry(Generic[E]):
                     f"{type(error).__name__}: {error}"
                 )
 
-    def _from_file(self, name: str) -> E:
-        file, _, attribute = name.rpartition(":")
-        path = Path(file).expanduser()
-        if not path.is_file():
-            raise InputError(
-                f"{self.kind} {name!r}",
-                expected=f"a Python file at {path}",
-                found="no such file",
-                remedy="Give it as path/to/file.py:ClassName.",
-            )
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        module = load_file(path, sha256)
+    def _from_file(self, name: str, file: str, attribute: str) -> E:
+        path = local.existing(self.kind, name, file)
+        module, sha256 = local.load(path)
         if not hasattr(module, attribute):
             raise InputError(
                 f"{self.kind} {name!r}",
@@ -148,27 +166,17 @@ class Registry(Generic[E]):
             )
         return self._adopt(getattr(module, attribute), attribute, {"file_sha256": sha256})
 
-
-def load_file(path: Path, sha256: str) -> Any:
-    """Import a Python file under a name made of its content, once."""
-    module_name = f"_sqbench_local_{path.stem}_{sha256[:12]}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(str(path), expected="a Python file", found="something else")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[module_name]
-        raise InputError(
-            str(path),
-            expected="a Python file that imports",
-            found=f"{type(error).__name__}: {error}",
-        ) from error
-    return module
+    def _from_module(self, name: str, module: str, attribute: str) -> E:
+        try:
+            found = getattr(local.load_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise InputError(
+                f"{self.kind} {name!r}",
+                expected="a module that can be imported from here, and a name in it",
+                found=str(error),
+                remedy="Give a file as path/to/file.py:ClassName.",
+            ) from error
+        return self._adopt(found, attribute, {"module": module})
 
 
 def resolve(target: str) -> Any:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
 from sqcodec.train import card as cards
-from sqcodec.train import reporting, resuming
+from sqcodec.train import precision, reporting, resuming
 from sqcodec.train.data.corpus import Corpus
 from sqcodec.train.data.crops import Loader, Prefetcher
 from sqcodec.train.data.sampler import Sampler
@@ -25,6 +25,7 @@ from sqcodec.train.distributed import World
 from sqcodec.train.evaluation import Crops
 from sqcodec.train.logs import Board, Log
 from sqcodec.train.losses.perceptual import WhisperPerceptual
+from sqcodec.train.monitor import Monitor, Silent
 from sqcodec.train.networks import Average, adversary_learner, codec_learner
 from sqcodec.train.objective import Objective
 from sqcodec.train.recipes.recipe import Recipe
@@ -48,31 +49,13 @@ class Cadence:
         evaluate_every: steps between runs of sqbench's metrics; the last step has one too.
             0 for never.
         keep: checkpoints that stay beside the best.
+        minutes: between checkpoints, whatever the steps take; 0 for reports' alone.
     """
 
     every: int = 100
     evaluate_every: int = 1000
     keep: int = 2
-
-
-class Monitor(Protocol):
-    """Who watches a run."""
-
-    def step(self, row: dict[str, Any]) -> None:
-        """A step was taken."""
-
-    def report(self, row: dict[str, Any]) -> None:
-        """A report is due."""
-
-
-class Silent:
-    """Nobody watches."""
-
-    def step(self, row: dict[str, Any]) -> None:
-        pass
-
-    def report(self, row: dict[str, Any]) -> None:
-        pass
+    minutes: float = 0.0
 
 
 class Trainer:
@@ -105,7 +88,7 @@ class Trainer:
         compiled: bool = False,
         perceptual: WhisperPerceptual | None = None,
     ) -> None:
-        assert (perceptual is None) == (recipe.perceptual == "none")
+        assert (perceptual is None) == (recipe.perceptual.source == "none")
         self.config, self.recipe = recipe.network(config), recipe
         self.corpus, self.out = corpus, out
         self.device, self.world = torch.device(device), world or World()
@@ -185,7 +168,7 @@ class Trainer:
         board = Board(self.out, self.config.sample_rate) if self.world.leads else None
         batches = Prefetcher(self._batch, self.step * self.recipe.accumulate)
         recent: list[dict[str, float]] = []
-        since = time.monotonic()
+        since = saved = time.monotonic()
         try:
             with Stop() as stop:
                 while self.step < self.recipe.max_steps:
@@ -208,6 +191,11 @@ class Trainer:
                             board.scalars(report)
                             monitor.report(report)
                         recent, since = [], time.monotonic()
+                        saved = since
+                    elif self.world.any(self._due(saved), self.device):
+                        saved = time.monotonic()
+                        self.seconds, since = self.seconds + saved - since, saved
+                        resuming.save(self)
                     if stopping:
                         return stop.signal
         finally:
@@ -218,6 +206,11 @@ class Trainer:
             adversary = self.adversary.module if self.adversary else None
             cards.export_rest(self.evaluated, adversary, self.out)
         return 0
+
+    def _due(self, saved: float) -> bool:
+        """Whether a checkpoint is, of which the last was written at ``saved`` (monotonic s)."""
+        minutes = self.cadence.minutes
+        return minutes > 0 and time.monotonic() - saved >= 60.0 * minutes
 
     def train_step(self, batches: Sequence[Tensor] | None = None) -> dict[str, float]:
         """One optimiser step; a non-finite one is skipped and counted.
@@ -265,6 +258,7 @@ class Trainer:
             "stages": self.stages,
             "init": self.init,
             "processes": self.world.size,
+            "precision": precision.resolve(self.recipe.precision, self.device),
             "perceptual": self.perceptual.identity if self.perceptual else "none",
         }
 

@@ -40,11 +40,10 @@ def report(
         "skipped": trainer.skipped,
         **trainer.usage.summary(trainer.world),
     }
-    rng = trainer.world.gather(torch.get_rng_state())
     best = False
     if trainer.world.leads:
         if stopping:  # whoever stopped the run may not wait until it is measured
-            trainer.snapshots.write(trainer.step, resuming.state(trainer, rng), best)
+            trainer.snapshots.write(trainer.step, resuming.state(trainer), best)
         values = validate(trainer, board, stopping)
         row |= {f"val_{key}": value for key, value in values.items()}
         chosen = values.get(trainer.recipe.select)
@@ -55,7 +54,7 @@ def report(
         ):
             trainer.best, best = chosen, True
             cards.export(trainer.evaluated, trainer.card(values), trainer.out)
-        trainer.snapshots.write(trainer.step, resuming.state(trainer, rng), best)
+        trainer.snapshots.write(trainer.step, resuming.state(trainer), best)
     trainer.best = trainer.world.gather(trainer.best)[0]
     return row
 

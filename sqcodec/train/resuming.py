@@ -6,9 +6,6 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
 from sqcodec.checkpoint import load_checkpoint, read_card, tensors_sha256
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
@@ -31,15 +28,20 @@ VALIDATED_BY = (
 """Where a stage differs, an earlier best step cannot be compared."""
 
 
-def state(trainer: Trainer, rng: list[Tensor] | None = None) -> dict[str, Any]:
-    """All that a resume needs."""
+def state(trainer: Trainer) -> dict[str, Any]:
+    """All that a resume needs. What is random in a step is drawn from its number (`sampler`)."""
     state: dict[str, Any] = {key: getattr(trainer, key) for key in COUNTERS}
     state["config"] = trainer.config.name
     state["codec"] = trainer.codec.state_dict()
     state["adversary"] = trainer.adversary.state_dict() if trainer.adversary else None
     state["average"] = trainer.average.model.state_dict() if trainer.average else None
-    state["rng"] = rng or [torch.get_rng_state()]
     return state
+
+
+def save(trainer: Trainer) -> None:
+    """Write a checkpoint between reports."""
+    if trainer.world.leads:
+        trainer.snapshots.write(trainer.step, state(trainer), best=False)
 
 
 def restore(trainer: Trainer, path: Path) -> None:
@@ -50,7 +52,7 @@ def restore(trainer: Trainer, path: Path) -> None:
     Raises:
         InputError: missing, unreadable, or of another network.
     """
-    state = read_state(path, {"config", "codec", "adversary", "average", "rng", *COUNTERS})
+    state = read_state(path, {"config", "codec", "adversary", "average", *COUNTERS})
     if state["config"] != trainer.config.name:
         raise InputError(
             str(path), expected=f"config {trainer.config.name}", found=str(state["config"])
@@ -65,8 +67,6 @@ def restore(trainer: Trainer, path: Path) -> None:
     except (RuntimeError, ValueError, KeyError) as error:
         expected = f"the tensors of {trainer.config.name}"
         raise InputError(str(path), expected=expected, found=str(error)) from error
-    # Draws do not depend on it, but what users add to the network may.
-    torch.set_rng_state(state["rng"][min(trainer.world.rank, len(state["rng"]) - 1)])
     for key in COUNTERS:
         setattr(trainer, key, state[key])
     trainer.stages, lines = open_stage(trainer.stages, trainer.stage())

@@ -21,7 +21,7 @@ import pytest
 
 import sqbench
 from sqbench.cli import main
-from sqbench.engine.cache import Spool
+from sqbench.engine.cache import AudioCache
 from sqbench.store import reader as store
 from sqbench.store.applications import applications
 from sqbench_codecs import Codes, Waveform
@@ -101,25 +101,32 @@ def test_in_memory_and_in_files_are_one(
 ) -> None:
     kept = []
     for name, size in (("memory", 1 << 28), ("files", 0)):
-        monkeypatch.setattr("sqbench.engine.cache.Spool.__init__.__defaults__", (size,))
+        monkeypatch.setattr("sqbench.engine.cache.AudioCache.__init__.__defaults__", (size,))
         sqbench.evaluate("mulaw-8", data, suite="application", evaluators=WHO, out=tmp_path / name)
         kept.append(observations(tmp_path / name))
     assert kept[0] == kept[1]
 
 
-def test_spool(tmp_path: Path) -> None:
-    with Spool(in_memory=100) as spool:
+def test_audio_cache(tmp_path: Path) -> None:
+    with AudioCache(in_memory=100) as cache:
         waves = [np.arange(n, dtype=np.float32) for n in (20, 20, 20)]
         for i, wave in enumerate(waves):
-            spool.put(("c", str(i)), wave, 8000 + i)
-        assert ("c", "1") in spool
+            cache.put(("c", str(i)), wave, 8000 + i)
+        assert ("c", "1") in cache
         for i, wave in enumerate(waves):
-            found, rate = spool.get(("c", str(i)))
+            found, rate = cache.get(("c", str(i)))
             np.testing.assert_array_equal(found, wave)
             assert rate == 8000 + i
-        folder = Path(spool._folder.name)  # type: ignore[union-attr]
+        folder = Path(cache._folder.name)  # type: ignore[union-attr]
         assert folder.is_dir()
     assert not folder.exists()
+
+
+def test_the_cache_keeps_of_one_key_the_last_and_mixes_no_clips() -> None:
+    with AudioCache(in_memory=0) as cache:
+        for key, value in (("a", 1.0), ("a", 2.0), ("b", 3.0)):
+            cache.put(("c", key), np.full(4, value, np.float32), 8000)
+        assert [cache.get(("c", key))[0][0] for key in "ab"] == [2.0, 3.0]
 
 
 def test_codecs_in_parts_hear_the_same(
@@ -130,6 +137,22 @@ def test_codecs_in_parts_hear_the_same(
     monkeypatch.setattr("sqbench.engine.run.ON_DISK", 0)
     sqbench.evaluate(codecs, data, suite="application", evaluators=WHO, out=tmp_path / "each")
     assert observations(tmp_path / "one") == observations(tmp_path / "each")
+
+
+def test_evaluators_listen_before_more_is_decoded_than_the_disk_may_hold(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codecs = ["mulaw-8", "silence"]
+    early = []
+    for name, limit in (("one", 1 << 32), ("each", 0)):
+        monkeypatch.setattr("sqbench.engine.run.ON_DISK", limit)
+        out = tmp_path / name
+        sqbench.evaluate(codecs, data, suite="application", evaluators=WHO, out=out)
+        (path,) = out.glob("*/records.jsonl")
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        second = next(i for i, r in enumerate(rows) if r["codec"] == "silence")
+        early.append(any(r["kind"] == "observation" for r in rows[:second]))
+    assert early == [False, True]
 
 
 def test_killed_while_listening_and_run_again(data: str, tmp_path: Path) -> None:
@@ -150,7 +173,7 @@ def test_killed_while_listening_and_run_again(data: str, tmp_path: Path) -> None
     assert 0 < len(kept) < 12
     done = subprocess.run([*command, str(killed)], capture_output=True, text=True, env=MORE)
     assert done.returncode == 0, done.stderr
-    made = f"{12 - len(kept)} observations made, {len(kept)} there already"
+    made = f"{12 - len(kept)} predicted, {len(kept)} were there already"
     assert made in done.stderr
     assert observations(killed) == observations(whole)
 

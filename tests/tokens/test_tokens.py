@@ -16,6 +16,7 @@ import pytest
 from sqbench.cli import main
 from sqbench.data.resolve import open_source
 from sqbench.engine.jobs import select
+from sqbench.engine.systems.codec import inline
 from sqbench.tokens import report
 from sqbench.tokens.records import load
 from sqbench.tokens.run import tokenize
@@ -102,9 +103,9 @@ def test_pooling_adds_clips_up() -> None:
 
 def test_a_codec_over_data_once(data: Path, tmp_path: Path) -> None:
     selection = select(open_source(str(data)), ())
-    first = list(tokenize(Blocks(), selection, tmp_path))
+    first = list(tokenize(inline(Blocks()), selection, tmp_path))
     assert len(first) == len(selection.items)
-    assert list(tokenize(Blocks(), selection, tmp_path)) == []
+    assert list(tokenize(inline(Blocks()), selection, tmp_path)) == []
     stored = load(tmp_path)
     assert not stored.problems
     for record in first:
@@ -123,35 +124,40 @@ def test_a_codec_over_data_once(data: Path, tmp_path: Path) -> None:
 
 def test_failures_are_reasons_and_are_tried_again(data: Path, tmp_path: Path) -> None:
     class Broken(Blocks):
+        broken = True
+
         def decode(self, codes: Sequence[Codes], lengths: Sequence[int]) -> list[Waveform]:
-            raise RuntimeError("no")
+            if self.broken:
+                raise RuntimeError("no")
+            return super().decode(codes, lengths)
 
     selection = select(open_source(str(data)), ())
-    failed = list(tokenize(Broken(), selection, tmp_path))
-    assert {record.reason for record in failed} == {"RuntimeError: no"}
+    failed = list(tokenize(inline(Broken()), selection, tmp_path))
+    assert {record.reason for record in failed} == {"codec blocks: RuntimeError: no"}
     (row,) = report.rows(load(tmp_path))
     assert (row.tokens, row.failed) == (None, len(failed))
-    assert len(list(tokenize(Blocks(), selection, tmp_path))) == len(failed)
+    Broken.broken = False
+    assert len(list(tokenize(inline(Broken()), selection, tmp_path))) == len(failed)
     (row,) = report.rows(load(tmp_path))
     assert (row.failed, row.tokens is not None) == (0, True)
 
 
 def test_damaged_lines_cost_themselves(data: Path, tmp_path: Path) -> None:
     selection = select(open_source(str(data)), ())
-    count = len(list(tokenize(Blocks(), selection, tmp_path)))
+    count = len(list(tokenize(inline(Blocks()), selection, tmp_path)))
     (path,) = (tmp_path / "tokens").iterdir()
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]) + b"[]\n" + lines[-1][:100])
     found = load(tmp_path)
     assert (len(found.records), len(found.problems)) == (count - 1, 2)
-    assert len(list(tokenize(Blocks(), selection, tmp_path))) == 1
+    assert len(list(tokenize(inline(Blocks()), selection, tmp_path))) == 1
     assert len(load(tmp_path).records) == count
 
 
 @pytest.mark.parametrize("name", ["identity", "silence"])
 def test_what_has_no_tokens_is_refused(name: str, data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="codebooks of up to"):
-        list(tokenize(load_codec(name), select(open_source(str(data)), ()), tmp_path))
+        list(tokenize(inline(load_codec(name)), select(open_source(str(data)), ()), tmp_path))
 
 
 def test_the_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,10 +15,10 @@ def add(commands: Any) -> None:
 
 def handle(options: argparse.Namespace) -> int:
     """Print."""
-    from rich.console import Console
     from rich.table import Table
 
     from sqbench.metrics.catalogue import METRICS
+    from sqbench.report.console import console
 
     table = Table(box=None, pad_edge=False)
     for title in ("metric", "better", "bounds", "version", "data", "what"):
@@ -36,5 +36,5 @@ def handle(options: argparse.Namespace) -> int:
         )
     for problem in METRICS.problems:
         print(f"warning: {problem}", file=sys.stderr)
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
+    console().print(table)
     return 0

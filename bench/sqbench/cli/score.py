@@ -82,8 +82,9 @@ def _csv(scores: Sequence[Score], columns: Sequence[str]) -> None:
 
 
 def _table(scores: Sequence[Score], columns: Sequence[str]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from sqbench.report.console import console
 
     table = Table(box=None, pad_edge=False)
     table.add_column("file", overflow="fold")
@@ -108,8 +109,7 @@ def _table(scores: Sequence[Score], columns: Sequence[str]) -> None:
         means.append(f"{mean} ({len(values)} of {total})")
     table.add_section()
     table.add_row("mean (scored of expected)", *means, "")
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, highlight=False).print(table)
+    console().print(table)
 
 
 def _rows(scores: Sequence[Score]) -> dict[str, dict[str, Score]]:

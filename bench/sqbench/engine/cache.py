@@ -19,7 +19,7 @@ Key = tuple[str, str]
 """Codec id and utterance id."""
 
 
-class Spool:
+class AudioCache:
     """Waveforms ``[T]`` with their rates, in memory or in temporary files.
 
     Args:
@@ -28,11 +28,11 @@ class Spool:
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self.in_memory = in_memory
-        self.bytes = 0
-        self._held: dict[Key, tuple[NDArray[np.float32] | Path, int]] = {}
+        self.bytes = self._saved = 0
+        self._held: dict[Key, tuple[NDArray[np.floating] | Path, int]] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> AudioCache:
         return self
 
     def __exit__(
@@ -43,7 +43,7 @@ class Spool:
     ) -> None:
         self.clear()
 
-    def put(self, key: Key, samples: NDArray[np.float32], rate: int) -> None:
+    def put(self, key: Key, samples: NDArray[np.floating], rate: int) -> None:
         """Keep a waveform; of one key the last."""
         self.bytes += samples.nbytes
         if self.bytes <= self.in_memory:
@@ -51,11 +51,12 @@ class Spool:
             return
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="sqbench-")
-        path = Path(self._folder.name) / f"{len(self._held)}.npy"
+        path = Path(self._folder.name) / f"{self._saved}.npy"
+        self._saved += 1  # not the number held: of one key the last is, and its file another's
         np.save(path, samples)
         self._held[key] = (path, rate)
 
-    def get(self, key: Key) -> tuple[NDArray[np.float32], int]:
+    def get(self, key: Key) -> tuple[NDArray[np.floating], int]:
         """A waveform and its rate, Hz; KeyError if it was not kept."""
         held, rate = self._held[key]
         return (np.load(held) if isinstance(held, Path) else held), rate

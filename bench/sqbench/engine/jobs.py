@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqbench.data.base import Source, Utterance
+from sqbench.data.choose import in_turn
 from sqbench.digest import digest
 from sqbench.metrics.base import Metric
 from sqbench.store.record import coding_key, score_key
@@ -73,19 +73,45 @@ class Selection:
         }
 
 
-def select(source: Source, metrics: Sequence[Metric], limit: int | None = None) -> Selection:
-    """List and hash the utterances of a run; at most ``limit`` of each set."""
-    chosen: list[Utterance] = []
-    seen: Counter[str] = Counter()
-    total = 0
-    for utterance in source.utterances():
-        total += 1
-        seen[utterance.dataset] += 1
-        if limit is None or seen[utterance.dataset] <= limit:
-            chosen.append(utterance)
-    items = tuple(item_of(utterance, metrics) for utterance in chosen)
+def select(
+    source: Source,
+    metrics: Sequence[Metric],
+    limit: int | None = None,
+    hashed: Callable[[int, int], None] = lambda done, total: None,
+) -> Selection:
+    """List and hash the utterances of a run.
+
+    Args:
+        metrics: those of the run.
+        limit: at most that many of each set, of its classes or speakers in turn.
+        hashed: told how many clips are hashed, of how many.
+    """
+    chosen = list(source.utterances())
+    total = len(chosen)
+    if limit is not None:
+        sets: dict[str, list[Utterance]] = {}
+        for utterance in chosen:
+            sets.setdefault(utterance.dataset, []).append(utterance)
+        kept = {
+            utterance.id
+            for of_set in sets.values()
+            for utterance in in_turn(of_set, limit, lambda clip: first_label(clip.labels))
+        }
+        chosen = [utterance for utterance in chosen if utterance.id in kept]
+    items = []
+    for done, utterance in enumerate(chosen, 1):
+        items.append(item_of(utterance, metrics))
+        hashed(done, len(chosen))
     sha256 = digest([[item.utterance.id, item.audio_sha256] for item in items])
-    return Selection(source, items, total, sha256)
+    return Selection(source, tuple(items), total, sha256)
+
+
+_CLASSES = ("emotion", "style", "event", "category", "class", "speaker")
+
+
+def first_label(labels: Mapping[str, str]) -> str:
+    """What class of its set a clip is, as far as the source knows."""
+    return next((labels[name] for name in _CLASSES if labels.get(name)), "")
 
 
 def nothing(source: Source) -> Selection:
@@ -99,66 +125,84 @@ def item_of(utterance: Utterance, metrics: Sequence[Metric]) -> Item:
     try:
         content = utterance.content()
         return Item(utterance, hashlib.sha256(content).hexdigest(), wanted, bytes=len(content))
-    except OSError as error:
+    except Exception as error:  # what a source does to fetch a clip is its own business
         where = utterance.path or utterance.id
-        return Item(utterance, "", wanted, f"{where}: cannot be read ({error.strerror or error})")
+        what = getattr(error, "strerror", None) or error
+        kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
+        return Item(utterance, "", wanted, f"{where}: cannot be read ({kind}{what})")
 
 
-def key_of(codec_id: str, source: str, item: Item, metric: Metric, protocol: str) -> str:
-    """Key of the score record of a metric on an item."""
-    return score_key(
-        codec_id,
-        source,
-        item.utterance.id,
-        item.audio_sha256,
-        metric.name,
-        metric.identity,
-        protocol,
-    )
+class Keys:
+    """Keys of the records of one system on one source.
+
+    Args:
+        codec_id: the system's identity.
+        source: name of the data source.
+        protocol: name of the scoring rules.
+        content: what a clip's result depends on beyond the identity (`System.content`).
+    """
+
+    def __init__(
+        self,
+        codec_id: str,
+        source: str,
+        protocol: str,
+        content: Callable[[Item], str] = lambda item: "",
+    ) -> None:
+        self.codec_id, self.source, self.protocol = codec_id, source, protocol
+        self._content = content
+
+    def score(self, item: Item, metric: Metric) -> str:
+        """Key of the score record of a metric on a clip."""
+        return score_key(
+            self._of(item),
+            self.source,
+            item.utterance.id,
+            item.audio_sha256,
+            metric.name,
+            metric.identity,
+            self.protocol,
+        )
+
+    def coding(self, item: Item) -> str:
+        """Key of the coding record of a clip."""
+        return coding_key(self._of(item), self.source, item.utterance.id, item.audio_sha256)
+
+    def _of(self, item: Item) -> str:
+        content = self._content(item)
+        return f"{self.codec_id} {content}" if content else self.codec_id
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is missing of one utterance for one codec: metrics, and whether its coding record."""
+    """What is missing of one clip: metrics, and whether its coding record."""
 
     item: Item
     metrics: tuple[Metric, ...]
     coding: bool
 
 
-def with_heard(
-    jobs: Sequence[Job], heard: Iterable[Item], codec_id: str, source: str, known: Collection[str]
+def missing(keys: Keys, selection: Selection, done: Collection[str]) -> list[Job]:
+    """The jobs whose records are not in ``done`` (keys), in the order of the source."""
+    jobs = []
+    for item in selection.items:
+        metrics = tuple(metric for metric in item.metrics if keys.score(item, metric) not in done)
+        coding = keys.coding(item) not in done
+        if metrics or coding:
+            jobs.append(Job(item, metrics, coding))
+    return jobs
+
+
+def with_unpredicted(
+    jobs: Sequence[Job], items: Iterable[Item], keys: Keys, done: Collection[str]
 ) -> list[Job]:
-    """The jobs, and one for each utterance that only evaluators have to hear."""
+    """The jobs, and one for each clip that only evaluators have to hear."""
     there = {job.item.utterance.id for job in jobs}
     return [
         *jobs,
         *(
-            Job(
-                item,
-                (),
-                coding_key(codec_id, source, item.utterance.id, item.audio_sha256) not in known,
-            )
-            for item in heard
+            Job(item, (), keys.coding(item) not in done)
+            for item in items
             if item.utterance.id not in there
         ),
     ]
-
-
-def missing(
-    codec_id: str, selection: Selection, protocol: str, done: Iterable[str], *, force: bool = False
-) -> list[Job]:
-    """The jobs whose records are not in ``done`` (keys), in the order of the source."""
-    known = set() if force else set(done)
-    name = selection.source.name
-    jobs = []
-    for item in selection.items:
-        metrics = tuple(
-            metric
-            for metric in item.metrics
-            if key_of(codec_id, name, item, metric, protocol) not in known
-        )
-        coding = coding_key(codec_id, name, item.utterance.id, item.audio_sha256) not in known
-        if metrics or coding:
-            jobs.append(Job(item, metrics, coding))
-    return jobs

@@ -20,8 +20,11 @@ class Monitor(Protocol):
     def scored(self, codec: str, records: Sequence[Record]) -> None:
         """An utterance is done; these are its records."""
 
-    def heard(self, evaluator: str, observations: Sequence[Observation]) -> None:
+    def predicted(self, evaluator: str, observations: Sequence[Observation]) -> None:
         """An evaluator has listened to clips, decoded or original."""
+
+    def hashed(self, done: int, total: int) -> None:
+        """So many clips of the source are hashed."""
 
 
 class Quiet:
@@ -30,4 +33,5 @@ class Quiet:
     def note(self, text: str) -> None: ...
     def start(self, codec: str, todo: int, total: int) -> None: ...
     def scored(self, codec: str, records: Sequence[Record]) -> None: ...
-    def heard(self, evaluator: str, observations: Sequence[Observation]) -> None: ...
+    def predicted(self, evaluator: str, observations: Sequence[Observation]) -> None: ...
+    def hashed(self, done: int, total: int) -> None: ...

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sqbench import audio
 from sqbench.engine.assignment import Assignment
-from sqbench.engine.cache import Spool
+from sqbench.engine.cache import AudioCache
 from sqbench.engine.jobs import Item
 from sqbench.engine.monitor import Monitor
 from sqbench.engine.pool import Executor, Failure
-from sqbench.engine.reconstruct import Reconstruction
+from sqbench.engine.systems.base import read_reference
 from sqbench.errors import InputError
 from sqbench.metrics.base import Status
 from sqbench.store.record import ORIGINAL, SCHEMA, Observation
@@ -28,7 +27,7 @@ _WRITTEN_AT_ONCE = 16  # observations of a worker evaluator between two writes t
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """A codec whose output is in the spool.
+    """A codec whose output is in the cache of a run.
 
     Attributes:
         weights: label of its weights, for records.
@@ -46,24 +45,10 @@ ORIGINALS = Decoded(name=ORIGINAL, codec_id=ORIGINAL, weights="none")
 _Work = tuple[Decoded, Clip]
 
 
-@dataclass(frozen=True)
-class Keep:
-    """Where a codec's output goes that evaluators will hear: utterances ``wanted``, by id."""
-
-    spool: Spool
-    codec: Decoded
-    wanted: frozenset[str]
-
-    def put(self, outcome: Reconstruction) -> None:
-        if outcome.utterance.id in self.wanted:
-            key = (self.codec.codec_id, outcome.utterance.id)
-            self.spool.put(key, outcome.estimate, outcome.estimate_rate)
-
-
-def unheard(
+def unpredicted(
     assignments: Sequence[Assignment], codec_id: str, done: Collection[str]
 ) -> dict[str, Item]:
-    """The utterances of a codec that an evaluator has to hear yet, by id."""
+    """The clips of a codec that an evaluator has no prediction of yet, by id."""
     return {
         clip.id: assignment.items[clip.id]
         for assignment in assignments
@@ -71,19 +56,19 @@ def unheard(
     }
 
 
-def observe(
+def predict(
     assignments: Sequence[Assignment],
     codecs: Sequence[Decoded],
-    spool: Spool,
+    cache: AudioCache,
     done: set[str],
     executor: Executor,
     monitor: Monitor,
 ) -> Iterator[list[Observation]]:
-    """Observations that are missing, of the originals and of these codecs, as they are made.
+    """Predictions that are missing, of the originals and of these codecs, as they are made.
 
     Args:
-        spool: holds the decoded audio of every clip that has something missing.
-        done: keys of observations that are there; those made are added.
+        cache: holds the decoded audio of every clip that has something missing.
+        done: keys of predictions that are there; those made are added.
     """
     for assignment in assignments:
         work = [
@@ -96,14 +81,14 @@ def observe(
         if not work:
             continue
         monitor.start(name, len(work), total)
-        for observations in _made(assignment, work, spool, executor):
-            done.update(one["key"] for one in observations)
-            monitor.heard(name, observations)
-            yield observations
+        for predictions in _made(assignment, work, cache, executor):
+            done.update(one["key"] for one in predictions)
+            monitor.predicted(name, predictions)
+            yield predictions
 
 
 def _made(
-    assignment: Assignment, work: Sequence[_Work], spool: Spool, executor: Executor
+    assignment: Assignment, work: Sequence[_Work], cache: AudioCache, executor: Executor
 ) -> Iterator[list[Observation]]:
     evaluator = assignment.evaluator
     try:
@@ -114,27 +99,27 @@ def _made(
         return
     try:
         if isinstance(evaluator, WorkerEvaluator):
-            yield from _in_workers(assignment, work, spool, executor)
+            yield from _in_workers(assignment, work, cache, executor)
         else:
-            yield from _here(assignment, work, spool)
+            yield from _here(assignment, work, cache)
     finally:
         evaluator.close()
 
 
 def _here(
-    assignment: Assignment, work: Sequence[_Work], spool: Spool
+    assignment: Assignment, work: Sequence[_Work], cache: AudioCache
 ) -> Iterator[list[Observation]]:
     size = assignment.evaluator.batch_size
     for start in range(0, len(work), size):
         part = work[start : start + size]
-        heard: list[Observation] = []
+        made: list[Observation] = []
         audible: list[tuple[Decoded, Clip, Waveform]] = []
         for codec, clip in part:
             try:
-                audible.append((codec, clip, _waveform(assignment, codec, clip, spool)))
+                audible.append((codec, clip, _waveform(assignment, codec, clip, cache)))
             except Exception as error:
-                heard.append(_lost(assignment, codec, clip, error))
-        yield heard + _together(assignment, audible)
+                made.append(_lost(assignment, codec, clip, error))
+        yield made + _together(assignment, audible)
 
 
 def _together(
@@ -161,20 +146,20 @@ def _together(
 
 
 def _in_workers(
-    assignment: Assignment, work: Sequence[_Work], spool: Spool, executor: Executor
+    assignment: Assignment, work: Sequence[_Work], cache: AudioCache, executor: Executor
 ) -> Iterator[list[Observation]]:
     evaluator = assignment.evaluator
     assert isinstance(evaluator, WorkerEvaluator)
     listen: Callable[[Waveform], dict[str, Any]] = resolve(evaluator.listen)
     sent: dict[int, _Work] = {}
-    heard: list[Observation] = []
+    made: list[Observation] = []
 
     def waveforms() -> Iterator[Waveform]:
         for codec, clip in work:
             try:
-                waveform = _waveform(assignment, codec, clip, spool)
+                waveform = _waveform(assignment, codec, clip, cache)
             except Exception as error:
-                heard.append(_lost(assignment, codec, clip, error))
+                made.append(_lost(assignment, codec, clip, error))
                 continue
             sent[len(sent)] = (codec, clip)
             yield waveform
@@ -182,32 +167,30 @@ def _in_workers(
     for index, outcome in executor.map(listen, waveforms()):
         codec, clip = sent[index]
         if isinstance(outcome, Failure):
-            heard.append(_lost(assignment, codec, clip, outcome.reason))
+            made.append(_lost(assignment, codec, clip, outcome.reason))
         else:
-            heard.append(_judged(assignment, codec, clip, outcome))
-        if len(heard) >= _WRITTEN_AT_ONCE:
+            made.append(_judged(assignment, codec, clip, outcome))
+        if len(made) >= _WRITTEN_AT_ONCE:
             # The producing thread may add to the list meanwhile: take what is there, no more.
-            ready = [heard.pop() for _ in range(len(heard))]
+            ready = [made.pop() for _ in range(len(made))]
             yield ready
-    if heard:
-        yield heard
+    if made:
+        yield made
 
 
-def _waveform(assignment: Assignment, codec: Decoded, clip: Clip, spool: Spool) -> Waveform:
+def _waveform(assignment: Assignment, codec: Decoded, clip: Clip, cache: AudioCache) -> Waveform:
     if codec is ORIGINALS:
         return assignment.evaluator.bring(*_original(assignment.items[clip.id]))
     key = (codec.codec_id, clip.id)
-    if key not in spool:
+    if key not in cache:
         raise InputError(codec.lost.get(clip.id, "not decoded"))
-    return assignment.evaluator.bring(*spool.get(key))
+    return assignment.evaluator.bring(*cache.get(key))
 
 
 def _original(item: Item) -> tuple[NDArray[np.float64], int]:
     if item.problem is not None:
         raise InputError(item.problem)
-    clip = item.utterance
-    samples, rate = audio.read(clip.path or clip.content(), name=str(clip.path or clip.id))
-    return audio.first_channel(samples), rate
+    return read_reference(item)
 
 
 def _judged(

@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqbench.data.base import Utterance
-from sqbench.engine.jobs import Item, Job, key_of
-from sqbench.engine.reconstruct import Coded
+from sqbench.engine.jobs import Item, Job, Keys
+from sqbench.engine.systems.base import Coded, System
 from sqbench.metrics.base import Metric, Status
 from sqbench.metrics.measure import Measurement
-from sqbench.store.record import SCHEMA, Record, coding_key
-from sqbench_codecs import Codec
+from sqbench.store.record import SCHEMA, Record
 
 
-class Form:
-    """Fills in records of one codec.
+class RecordBuilder:
+    """Makes the records of one system.
 
     Args:
-        codec: the codec.
-        identity: its `codec_id`.
-        source: name of the data source.
-        protocol: name of the scoring rules.
+        system: what is evaluated.
+        keys: of its records.
     """
 
-    def __init__(self, codec: Codec, identity: str, source: str, protocol: str) -> None:
-        self.codec, self.identity = codec, identity
-        self.source, self.protocol = source, protocol
+    def __init__(self, system: System, keys: Keys) -> None:
+        self.keys = keys
+        self.name, self.weights = system.name, system.weights_label
 
     def done(self, job: Job, outcome: Coded, measured: Sequence[Measurement]) -> list[Record]:
         """Records of a coded utterance."""
@@ -52,25 +49,24 @@ class Form:
         self, item: Item, metric: Metric | None, status: Status, reason: str | None
     ) -> Record:
         clip: Utterance = item.utterance
-        sha256 = item.audio_sha256
         return Record(
             schema=SCHEMA,
             kind="score" if metric else "coding",
-            key=key_of(self.identity, self.source, item, metric, self.protocol)
-            if metric
-            else coding_key(self.identity, self.source, clip.id, sha256),
-            codec=self.codec.spec.name,
-            codec_id=self.identity,
-            weights=self.codec.weights.label,
-            source=self.source,
+            key=self.keys.score(item, metric) if metric else self.keys.coding(item),
+            codec=self.name,
+            codec_id=self.keys.codec_id,
+            weights=self.weights,
+            source=self.keys.source,
             dataset=clip.dataset,
             category=clip.category,
             domain=clip.domain,
             utterance=clip.id,
-            audio_sha256=sha256,
+            audio_sha256=item.audio_sha256,
             metric=metric.name if metric else None,
             metric_version=metric.version if metric else None,
-            protocol=self.protocol if metric else None,
+            metric_identity=metric.identity if metric else None,
+            direction=metric.direction if metric else None,
+            protocol=self.keys.protocol if metric else None,
             value=None,
             status=status,
             reason=reason,

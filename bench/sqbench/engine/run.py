@@ -1,35 +1,38 @@
-"""A run: codecs over utterances, utterances to workers, measurements to the store."""
+"""A run: systems over clips, pairs to workers, measurements to the store."""
 
 from __future__ import annotations
 
-import gc
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from sqbench import audio
-from sqbench.counting import count
-from sqbench.engine.cache import ON_DISK, Spool
-from sqbench.engine.jobs import Job, key_of, missing, with_heard
-from sqbench.engine.loading import load, why
+from sqbench.engine.cache import ON_DISK, AudioCache
+from sqbench.engine.jobs import Job, Keys, missing, with_unpredicted
 from sqbench.engine.measure import ArrayTask, measure_all
 from sqbench.engine.monitor import Monitor
 from sqbench.engine.plan import Outcome, Plan
 from sqbench.engine.pool import Executor
-from sqbench.engine.predict import Decoded, Keep, observe, unheard
-from sqbench.engine.reconstruct import Coded, Lost, Reconstruction, reconstruct
-from sqbench.engine.records import Form
+from sqbench.engine.predict import Decoded, predict, unpredicted
+from sqbench.engine.records import RecordBuilder
+from sqbench.engine.systems.base import Coded, Lost, Reconstruction, System, why
+from sqbench.engine.systems.codec import CodecSystem
+from sqbench.engine.systems.names import split_weights
+from sqbench.engine.systems.opening import open_system
 from sqbench.errors import InputError
 from sqbench.metrics.base import Status
 from sqbench.store.provenance import environment
 from sqbench.store.reader import Store
-from sqbench.store.record import SCHEMA, Record, codec_id
+from sqbench.store.record import SCHEMA, Record
 from sqbench.store.writer import RunWriter
-from sqbench_codecs import Codec
 
 BATCH_BYTES = 1 << 26
 """Encoded bytes that a codec is handed at once: half an hour of 16-bit audio at 16 kHz."""
+
+LOGS_FOLDER = "logs"
 
 
 def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> Outcome:
@@ -38,240 +41,295 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
     Raises:
         InputError: no codec could be loaded, or the results cannot be written.
     """
-    outcome = Outcome()
-    known = {record["key"]: record["status"] for record in store.records}
-    writer: RunWriter | None = None
-    described: list[dict[str, Any]] = []
-    seen: set[str] = set()
-    pending: list[Decoded] = []
-    heard_keys = set() if plan.options.force else set(store.done_keys)
-    with _Late() as late, Spool() as spool:
-        for name in plan.codecs:
-            try:
-                codec = load(
-                    name,
-                    weights=plan.options.weights,
-                    device=plan.options.device,
-                    seed=plan.options.seed,
-                )
-                description = codec.describe()
-                identity = codec_id(description)
-            except Exception as error:  # a codec may be anybody's code
-                label = name if isinstance(name, str) else name.spec.name
-                outcome.unloaded[label] = why(error)
-                monitor.note(f"{label}: {why(error)}")
-                continue
-            if identity in seen:
-                continue  # asked for twice, by name and by alias for one
-            seen.add(identity)
-            if codec.weights.source != "none":
-                monitor.note(f"{codec.spec.name}: {codec.weights.label} ({codec.weights.detail})")
-            described.append({**description, "codec_id": identity, **_count(codec, monitor)})
-            if writer is None:
-                writer = late.enter(RunWriter(plan.out, _describe(plan, described)))
-            else:
-                writer.update(codecs=described)
-            jobs = missing(
-                identity,
-                plan.selection,
-                plan.options.protocol,
-                store.done_keys,
-                force=plan.options.force,
-            )
-            done = len(plan.selection.items) - len(jobs)
-            if plan.options.save_audio and done:
-                monitor.note(
-                    f"{codec.spec.name}: audio of {done} utterances that are done already is not "
-                    "made again; --force does"
-                )
-            outcome.kept += sum(len(item.metrics) for item in plan.selection.items)
-            outcome.kept -= sum(len(job.metrics) for job in jobs)
-            decoded = Decoded(name=codec.spec.name, codec_id=identity, weights=codec.weights.label)
-            pending.append(decoded)
-            heard = unheard(plan.assignments, identity, heard_keys)
-            jobs = with_heard(
-                jobs, heard.values(), identity, plan.selection.source.name, store.done_keys
-            )
-            monitor.start(codec.spec.name, len(jobs), len(plan.utterances))
-            keep = Keep(spool, decoded, frozenset(heard))
-            computed: dict[str, Status] = {}
-            for records in _records(codec, identity, jobs, plan, executor, writer.path, keep):
-                writer.append(records)
-                scores = [record for record in records if record["kind"] == "score"]
-                outcome.computed += len(scores)
-                computed.update((record["key"], record["status"]) for record in scores)
-                monitor.scored(codec.spec.name, records)
-            outcome.failed += _count_failed(identity, plan, known | computed)
-            del codec
-            gc.collect()
-            if spool.bytes > ON_DISK:
-                _observe(plan, pending, spool, heard_keys, executor, monitor, writer, outcome)
-        if writer is not None and plan.assignments:
-            _observe(plan, pending, spool, heard_keys, executor, monitor, writer, outcome)
-    if len(outcome.unloaded) == len(plan.codecs):
-        raise InputError("; ".join(outcome.unloaded.values()))
-    return outcome
+    with _Run(plan, store, executor, monitor) as run:
+        run.all()
+        return run.outcome
 
 
-def _observe(
-    plan: Plan,
-    codecs: list[Decoded],
-    spool: Spool,
-    done: set[str],
-    executor: Executor,
-    monitor: Monitor,
-    writer: RunWriter,
-    outcome: Outcome,
-) -> None:
-    """Have every evaluator hear what the codecs made, and forget it."""
-    made = failed = 0
-    for observations in observe(plan.assignments, codecs, spool, done, executor, monitor):
-        writer.append(observations)
-        made += len(observations)
-        failed += sum(one["status"] != "ok" for one in observations)
-    clips = sum(len(assignment.data.clips) for assignment in plan.assignments)
-    originals = clips if not outcome.observed + outcome.observed_kept else 0
-    outcome.observed += made
-    outcome.observed_kept += originals + clips * len(codecs) - made
-    outcome.unheard += failed
-    codecs.clear()
-    spool.clear()
+class _Run:
+    """The state of a run."""
 
-
-class _Late:
-    """Holds a run writer that is opened only once there is something to write."""
-
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> None:
+        self.plan, self.executor, self.monitor = plan, executor, monitor
+        self.outcome = Outcome()
+        self.known = {record["key"]: record["status"] for record in store.records}
+        self.done = set() if plan.options.force else store.done_keys
+        self.described: list[dict[str, Any]] = []
+        self.pending: list[Decoded] = []
+        self._open = ExitStack()
+        self.cache = self._open.enter_context(AudioCache())
         self._writer: RunWriter | None = None
 
-    def __enter__(self) -> _Late:
+    def __enter__(self) -> _Run:
         return self
 
-    def enter(self, writer: RunWriter) -> RunWriter:
-        self._writer = writer.__enter__()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.__exit__(kind, value, trace)
+
+    @property
+    def writer(self) -> RunWriter:
+        """Where records go; its folder is there once there is something to write."""
+        if self._writer is None:
+            self._writer = self._open.enter_context(RunWriter(self.plan.out, self._describe()))
+            self.outcome.run_id = self._writer.run_id
         return self._writer
 
-    def __exit__(self, *error: Any) -> None:
-        (self._writer or nullcontext()).__exit__(*error)
+    def all(self) -> None:
+        """Every system, then every evaluator."""
+        for codec in self.plan.codecs:
+            label = codec if isinstance(codec, str) else _name(codec)
+            try:
+                system = open_system(codec, self.plan.options)
+            except Exception as error:  # a codec may be anybody's code
+                if self.plan.options.debug:
+                    raise
+                self.outcome.unloaded[label] = why(error)
+                if len(self.plan.codecs) > 1:
+                    self.monitor.note(_labelled(label, why(error)))
+                continue
+            with ExitStack() as closing:
+                closing.callback(system.close)
+                self.system(system, label)
+        if self._writer is not None and self.plan.assignments:
+            self.predict()
+        if len(self.outcome.unloaded) == len(self.plan.codecs):
+            (label, first), *rest = self.outcome.unloaded.items()
+            more = f" ({len(rest)} others did not load either)" if rest else ""
+            raise InputError(_labelled(label, first) + more)
+
+    def system(self, system: System, asked: str) -> None:
+        """Score a system on all clips that are not done."""
+        options, selection = self.plan.options, self.plan.selection
+        identity = system.identity
+        if any(each["codec_id"] == identity for each in self.described):
+            return  # asked for twice, by name and by alias for one
+        self._say_what_it_is(system, asked)
+        self.described.append({**system.description, "codec_id": identity, **system.cost()})
+        self.writer.update(codecs=self.described)
+        keys = Keys(identity, selection.source.name, options.protocol, system.content)
+        jobs = missing(keys, selection, self.done)
+        done = len(selection.items) - len(jobs)
+        if options.save_audio and done:
+            self.monitor.note(
+                f"{system.name}: audio of {done} utterances that are done already is not "
+                "made again; --force does"
+            )
+        self.outcome.kept += sum(len(item.metrics) for item in selection.items)
+        self.outcome.kept -= sum(len(job.metrics) for job in jobs)
+        decoded = Decoded(name=system.name, codec_id=identity, weights=system.weights_label)
+        self.pending.append(decoded)
+        wanted = unpredicted(self.plan.assignments, identity, self.done)
+        jobs = with_unpredicted(jobs, wanted.values(), keys, self.done)
+        self.monitor.start(system.name, len(jobs), len(self.plan.utterances))
+        computed: dict[str, Status] = {}
+        for records in _Scoring(self, system, keys, decoded, frozenset(wanted)).of(jobs):
+            self.writer.append(records)
+            scores = [record for record in records if record["kind"] == "score"]
+            self.outcome.scored += sum(r["status"] in ("ok", "identical") for r in scores)
+            computed.update((record["key"], record["status"]) for record in scores)
+            self.monitor.scored(system.name, records)
+        statuses = self.known | computed
+        self.outcome.failed += sum(
+            statuses.get(keys.score(item, metric)) not in ("ok", "identical")
+            for item in selection.items
+            for metric in item.metrics
+        )
+        self._keep_log(system)
+        if self.cache.bytes > ON_DISK:
+            self.predict()
+
+    def predict(self) -> None:
+        """Have every evaluator hear what the systems made, and forget it."""
+        made = failed = 0
+        for predictions in predict(
+            self.plan.assignments, self.pending, self.cache, self.done, self.executor, self.monitor
+        ):
+            self.writer.append(predictions)
+            made += len(predictions)
+            failed += sum(one["status"] != "ok" for one in predictions)
+        outcome = self.outcome
+        clips = sum(len(assignment.data.clips) for assignment in self.plan.assignments)
+        originals = clips if not outcome.predicted + outcome.predicted_kept else 0
+        outcome.predicted += made
+        outcome.predicted_kept += originals + clips * len(self.pending) - made
+        outcome.unpredicted += failed
+        self.pending.clear()
+        self.cache.clear()
+
+    def _say_what_it_is(self, system: System, asked: str) -> None:
+        weights = system.description["weights"]
+        if weights["source"] != "none":
+            self.monitor.note(f"{system.name}: {system.weights_label} ({weights['detail']})")
+        files = system.description["settings"].get("files")
+        if files:
+            self.monitor.note(f"{system.name}: identity from {', '.join(files)}")
+        if system.unknown:
+            self.monitor.note(
+                f"{system.name}: what it holds cannot all be told ({', '.join(system.unknown)}), "
+                "so nothing of earlier runs is taken for it, nor of this one later"
+            )
+        wanted = split_weights(asked)[1] or self.plan.options.weights
+        if wanted == "auto" and weights["source"] == "bundled":
+            self.outcome.remarks.append(
+                f"{system.name}: official weights were not at hand, the bundled ones are scored; "
+                "name them (--weights) where several machines must do the same"
+            )
+
+    def _keep_log(self, system: System) -> None:
+        """What a system that failed printed and raised, in the run's folder."""
+        text = system.log() if isinstance(system, CodecSystem) else ""
+        if not text:
+            return
+        name = re.sub(r"[^\w.@+-]", "_", system.name)
+        path = self.writer.path / LOGS_FOLDER / f"{name}-{system.identity}.log"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        self.monitor.note(f"{system.name}: its first traceback and what it printed: {path}")
+
+    def _describe(self) -> dict[str, Any]:
+        plan = self.plan
+        return {
+            "schema": SCHEMA,
+            "command": plan.options.command,
+            "options": self._options(),
+            "seed": plan.options.seed,
+            "suite": plan.options.suite,
+            "protocol": plan.options.protocol,
+            "metrics": {metric.name: metric.version for metric in plan.metrics.values()},
+            "codecs": [],
+            "source": plan.selection.describe(),
+            "tasks": {each.task.name: each.describe() for each in plan.assignments},
+            "settings": {
+                "device": plan.options.device,
+                "batch_size": plan.options.batch_size,
+                "resampler": audio.RESAMPLER,
+                "channels": "first",
+            },
+            "environment": environment(),
+        }
+
+    def _options(self) -> dict[str, Any]:
+        """What ``sqbench run --config run.json`` does again; of objects only their names."""
+        options, location = self.plan.options, self.plan.selection.source.location
+        found = {
+            "codec": [c if isinstance(c, str) else _name(c) for c in self.plan.codecs],
+            "data": str(Path(location).resolve()) if Path(location).exists() else location,
+            "suite": options.suite,
+            "protocol": options.protocol,
+            "weights": options.weights,
+            "device": options.device,
+            "seed": options.seed,
+        }
+        if options.metrics is not None:
+            found["metrics"] = list(options.metrics)
+        if options.evaluators is not None:
+            found["evaluators"] = options.evaluators
+        if options.limit is not None:
+            found["limit"] = options.limit
+        return found
 
 
-def _count(codec: Codec, monitor: Monitor) -> dict[str, float | None]:
-    """Operations and parameters; a network that cannot be counted has none, and is still scored."""
-    try:
-        return count(codec)
-    except Exception as error:  # a network may be anybody's code
-        monitor.note(f"{codec.spec.name}: operations not counted: {why(error)}")
-        return {"macs_g": None, "params_m": None}
+class _Scoring:
+    """The jobs of one system, from clips to records."""
 
+    def __init__(
+        self, run: _Run, system: System, keys: Keys, decoded: Decoded, wanted: frozenset[str]
+    ) -> None:
+        self.run, self.system, self.decoded, self.wanted = run, system, decoded, wanted
+        self.build = RecordBuilder(system, keys)
+        self._sent: dict[int, tuple[Job, Coded]] = {}
+        self._ready: list[list[Record]] = []  # without measuring
 
-def _describe(plan: Plan, codecs: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "command": plan.options.command,
-        "seed": plan.options.seed,
-        "suite": plan.options.suite,
-        "protocol": plan.options.protocol,
-        "metrics": {metric.name: metric.version for metric in plan.metrics.values()},
-        "codecs": codecs,
-        "source": plan.selection.describe(),
-        "tasks": {each.task.name: each.describe() for each in plan.assignments},
-        "settings": {
-            "device": plan.options.device,
-            "batch_size": plan.options.batch_size,
-            "resampler": audio.RESAMPLER,
-            "channels": "first",
-        },
-        "environment": environment(),
-    }
+    def of(self, jobs: Sequence[Job]) -> Iterator[list[Record]]:
+        """Records of each job, as they are measured."""
+        tasks = self._tasks(jobs)
+        if not any(job.metrics for job in jobs):
+            for _ in tasks:
+                raise RuntimeError("something to measure where there is nothing to measure")
+        for index, measured in measure_all(self.run.executor, tasks):
+            yield from self._without_measuring()
+            yield self.build.done(*self._sent.pop(index), measured)
+        yield from self._without_measuring()
 
+    def _without_measuring(self) -> Iterator[list[Record]]:
+        while self._ready:
+            yield self._ready.pop()
 
-def _records(
-    codec: Codec,
-    identity: str,
-    jobs: Sequence[Job],
-    plan: Plan,
-    executor: Executor,
-    run: Path,
-    keep: Keep,
-) -> Iterator[list[Record]]:
-    """Records of each job, as they are measured."""
-    sent: dict[int, tuple[Job, Coded]] = {}
-    ready: list[list[Record]] = []  # without measuring: lost, or asked for by evaluators only
-    references = plan.references
-    form = Form(codec, identity, plan.selection.source.name, plan.options.protocol)
-
-    def tasks(some: Sequence[Job]) -> Iterator[ArrayTask]:
+    def _tasks(self, jobs: Sequence[Job]) -> Iterator[ArrayTask]:
+        """Run the system; drawn from by a thread of its own (`sqbench.engine.pool`)."""
+        options = self.run.plan.options
+        jobs_of = {job.item.utterance.id: job for job in jobs}
+        readable = []
+        for job in jobs:
+            if job.item.problem is None:
+                readable.append(job)
+            else:
+                self._lost(job, job.item.problem)
+        batches = (
+            [job.item for job in batch] for batch in in_batches(readable, options.batch_size)
+        )
+        references = self.run.plan.references
         number = 0
-        for batch in _batches(some, plan.options.batch_size):
-            readable = [job for job in batch if job.item.problem is None]
-            for job in batch:
-                if job.item.problem is not None:
-                    keep.codec.lost[job.item.utterance.id] = job.item.problem
-                    ready.append(form.lost(job, job.item.problem))
-            outcomes = reconstruct(codec, [job.item.utterance for job in readable])
-            for job, outcome in zip(readable, outcomes, strict=True):
-                if isinstance(outcome, Lost):
-                    keep.codec.lost[job.item.utterance.id] = outcome.reason
-                    ready.append(form.lost(job, outcome.reason))
-                    continue
-                keep.put(outcome)
-                if plan.options.save_audio:
-                    _save(run, codec, outcome)
-                if not job.metrics:
-                    ready.append(form.done(job, outcome.coded, ()))
-                    continue
-                # Not the arrays: they go to a worker and are not needed here again.
-                sent[number] = (job, outcome.coded)
-                number += 1
-                yield ArrayTask(
-                    reference=outcome.reference,
-                    reference_rate=outcome.reference_rate,
-                    estimate=outcome.estimate,
-                    estimate_rate=outcome.estimate_rate,
-                    metrics=tuple(references[metric.name] for metric in job.metrics),
-                    protocol=plan.options.protocol,
-                )
+        for outcome in self.system.reconstruct(batches):
+            job = jobs_of[outcome.item.utterance.id]
+            if isinstance(outcome, Lost):
+                self._lost(job, outcome.reason)
+                continue
+            if outcome.item.utterance.id in self.wanted:
+                key = (self.decoded.codec_id, outcome.item.utterance.id)
+                self.run.cache.put(key, outcome.estimate, outcome.estimate_rate)
+            if options.save_audio:
+                self._save(outcome)
+            if not job.metrics:
+                self._ready.append(self.build.done(job, outcome.coded, ()))
+                continue
+            # Not the arrays: they go to a worker and are not needed here again.
+            self._sent[number] = (job, outcome.coded)
+            number += 1
+            yield ArrayTask(
+                reference=outcome.reference,
+                reference_rate=outcome.reference_rate,
+                estimate=outcome.estimate,
+                estimate_rate=outcome.estimate_rate,
+                metrics=tuple(references[metric.name] for metric in job.metrics),
+                protocol=options.protocol,
+            )
 
-    if any(job.metrics for job in jobs):
-        for index, measured in measure_all(executor, tasks(jobs)):
-            while ready:
-                yield ready.pop()
-            yield form.done(*sent.pop(index), measured)
-    else:
-        for batch in _batches(jobs, plan.options.batch_size):
-            assert not list(tasks(batch)), "there was nothing to measure"
-            while ready:
-                yield ready.pop()
-    while ready:
-        yield ready.pop()
+    def _lost(self, job: Job, reason: str) -> None:
+        self.decoded.lost[job.item.utterance.id] = reason
+        self._ready.append(self.build.lost(job, reason))
+
+    def _save(self, outcome: Reconstruction) -> None:
+        name = outcome.item.utterance.id
+        for extension in audio.EXTENSIONS:
+            name = name.removesuffix(extension)
+        path = self.run.writer.path / "audio" / self.system.name / f"{name}.wav"
+        audio.write(path, outcome.estimate, outcome.estimate_rate)
 
 
-def _batches(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:
+def in_batches(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:
     """Up to ``size`` jobs, fewer where they are large: a batch is in memory as a whole."""
     batch: list[Job] = []
+    held = 0
     for job in jobs:
-        if batch and (len(batch) == size or sum(j.item.bytes for j in [*batch, job]) > BATCH_BYTES):
+        if batch and (len(batch) == size or held + job.item.bytes > BATCH_BYTES):
             yield batch
-            batch = []
+            batch, held = [], 0
         batch.append(job)
+        held += job.item.bytes
     if batch:
         yield batch
 
 
-def _save(run: Path, codec: Codec, outcome: Reconstruction) -> None:
-    name = outcome.utterance.id
-    for extension in audio.EXTENSIONS:
-        name = name.removesuffix(extension)
-    path = run / "audio" / codec.spec.name / f"{name}.wav"
-    audio.write(path, outcome.estimate, outcome.estimate_rate)
+def _name(codec: Any) -> str:
+    return str(codec.name if isinstance(codec, System) else codec.spec.name)
 
 
-def _count_failed(identity: str, plan: Plan, statuses: dict[str, Status]) -> int:
-    """Scores of the plan that are not there, whichever run tried."""
-    source = plan.selection.source.name
-    return sum(
-        statuses.get(key_of(identity, source, item, metric, plan.options.protocol))
-        not in ("ok", "identical")
-        for item in plan.selection.items
-        for metric in item.metrics
-    )
+def _labelled(label: str, reason: str) -> str:
+    """A reason with what it is of before it, once."""
+    return reason if reason.startswith((label, f"codec {label}")) else f"{label}: {reason}"

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sqbench.data.base import Source, Utterance
-from sqbench.engine.jobs import Item, Job, item_of
-from sqbench.engine.loading import load, why
+from sqbench.engine.jobs import Item, Job, Keys, item_of
 from sqbench.engine.measure import ArrayTask, measure_all
 from sqbench.engine.monitor import Monitor
+from sqbench.engine.options import Options
 from sqbench.engine.pool import Executor
-from sqbench.engine.reconstruct import Lost, Reconstruction, read_reference, reconstruct
-from sqbench.engine.records import Form
+from sqbench.engine.records import RecordBuilder
+from sqbench.engine.systems.base import Lost, Reconstruction, System, read_reference, why
+from sqbench.engine.systems.opening import open_system
 from sqbench.errors import InputError
 from sqbench.metrics.protocol import DEFAULT
-from sqbench.store.record import Record, codec_id
+from sqbench.store.record import Record
 from sqbench.suites import metrics_of
 from sqbench_codecs import Codec, CodecSpec, Weights
 
@@ -132,30 +133,30 @@ def listen(
         raise InputError(f"{clips[0].problem}{more}" if clips else "no clip to listen to")
     coders: dict[str, Coder] = {}
     unloaded: dict[str, str] = {}
+    options = Options(weights=weights, device=device, seed=seed)
     for name in codecs:
         try:
-            codec = load(name, weights=weights, device=device, seed=seed)
-            identity = codec_id(codec.describe())
+            system = open_system(name, options)
         except Exception as error:  # a codec may be anybody's code
             label = name if isinstance(name, str) else name.spec.name
             unloaded[label] = why(error)
             monitor.note(f"{label}: {why(error)}")
             continue
-        if identity in coders:
-            continue  # asked for twice, by name and by alias for one
-        coder = coders[identity] = Coder(identity, codec.spec, codec.weights)
-        if coder.weights.source != "none":
-            monitor.note(f"{coder.spec.name}: {coder.weights.label} ({coder.weights.detail})")
-        monitor.start(coder.spec.name, len(clips), len(clips))
-        form = Form(codec, identity, source.name, DEFAULT)
-        made: dict[int, Version] = {}
-        for at, version in _versions(codec, coder, form, clips, seconds, executor):
-            made[at] = version
-            monitor.scored(coder.spec.name, version.records)
-        for at, clip in enumerate(clips):
-            clip.versions.append(made[at])
-        del codec, form
-        gc.collect()
+        with closing(system):
+            identity = system.identity
+            if identity in coders:
+                continue  # asked for twice, by name and by alias for one
+            coder = coders[identity] = _coder(system)
+            if coder.weights.source != "none":
+                monitor.note(f"{system.name}: {coder.weights.label} ({coder.weights.detail})")
+            monitor.start(system.name, len(clips), len(clips))
+            build = RecordBuilder(system, Keys(identity, source.name, DEFAULT, system.content))
+            made: dict[int, Version] = {}
+            for at, version in _versions(system, coder, build, clips, seconds, executor):
+                made[at] = version
+                monitor.scored(system.name, version.records)
+            for at, clip in enumerate(clips):
+                clip.versions.append(made[at])
     if not coders:
         raise InputError("; ".join(unloaded.values()))
     return Listening(
@@ -172,15 +173,27 @@ def _clip(item: Item, seconds: float) -> Clip:
     if item.problem is not None:
         return Clip(item, None, item.problem)
     try:
-        return Clip(item, Sound(*read_reference(item.utterance, seconds)), None)
+        return Clip(item, Sound(*read_reference(item, seconds)), None)
     except (InputError, OSError) as error:
         return Clip(item, None, str(error))
 
 
+def _coder(system: System) -> Coder:
+    facts = system.description
+    spec = CodecSpec(
+        name=system.name,
+        sample_rate=facts["sample_rate"],
+        frame_rate=facts["frame_rate"],
+        codebook_sizes=tuple(facts["codebook_sizes"]),
+        bitrate_bps=facts["bitrate_bps"],
+    )
+    return Coder(system.identity, spec, Weights(**facts["weights"]))
+
+
 def _versions(
-    codec: Codec,
+    system: System,
     coder: Coder,
-    form: Form,
+    build: RecordBuilder,
     clips: Sequence[Clip],
     seconds: float,
     executor: Executor,
@@ -193,9 +206,9 @@ def _versions(
         number = 0
         for at, clip in enumerate(clips):
             job = Job(clip.item, clip.item.metrics, coding=True)
-            outcome = _coded(codec, clip, seconds)
+            outcome = _coded(system, clip, seconds)
             if isinstance(outcome, str):
-                lost.append((at, Version(coder, None, tuple(form.lost(job, outcome)))))
+                lost.append((at, Version(coder, None, tuple(build.lost(job, outcome)))))
                 continue
             sent[number] = (at, job, outcome)
             number += 1
@@ -211,19 +224,19 @@ def _versions(
     for index, measured in measure_all(executor, tasks()):
         at, job, outcome = sent.pop(index)
         sound = Sound(outcome.estimate, outcome.estimate_rate)
-        yield at, Version(coder, sound, tuple(form.done(job, outcome.coded, measured)))
+        yield at, Version(coder, sound, tuple(build.done(job, outcome.coded, measured)))
     yield from lost
 
 
-def _coded(codec: Codec, clip: Clip, seconds: float) -> Reconstruction | str:
+def _coded(system: System, clip: Clip, seconds: float) -> Reconstruction | str:
     """The clip through the codec, or why it is not to be heard."""
     if clip.original is None:
         return clip.problem or "not read"
-    (outcome,) = reconstruct(codec, [clip.item.utterance], seconds=seconds)
+    (outcome,) = system.reconstruct(iter([[clip.item]]), seconds=seconds)
     if isinstance(outcome, Lost):
         return outcome.reason
     bad = outcome.estimate.size - int(np.count_nonzero(np.isfinite(outcome.estimate)))
     if bad:
         what = f"{bad} of {outcome.estimate.size} samples NaN or infinite"
-        return f"codec {codec.spec.name}: decoded audio has {what}"
+        return f"codec {system.name}: decoded audio has {what}"
     return outcome

@@ -59,7 +59,8 @@ class Metric(ABC):
         name: registry name and table column.
         version: raised when values may change; part of every record key.
         direction: whether higher or lower is better.
-        bounds: lowest and highest possible value, ``None`` where there is none.
+        bounds: lowest and highest possible value, ``None`` where there is none. A value outside is
+            a defect of the metric, and recorded as ``failed``.
         categories: the categories of data it is defined for by the protocol.
         origin: which file or distribution a third party's metric came from; set by the registry.
     """

@@ -9,6 +9,9 @@ takes the interpreter down (seen at 66 in 40 s). An utterance and the pause that
 least 0.4 s, so up to 20 s nothing can happen; a longer clip is measured in a process of its own,
 where a crash costs that one value. Above 10 minutes a clip is declined: the engine needs 1.6 MB a
 second.
+
+What the engine declines (no speech, too short, NaN) is a property of the pair: ``undefined``. Want
+of memory, a process that was killed or that hangs is not: ``failed``, and tried again.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ from sqbench.metrics.base import Metric, Pair, Samples, Undefined
 TOLD_RATE = 16_000
 SAFE_SAMPLES = 20 * TOLD_RATE
 MOST_SAMPLES = 600 * TOLD_RATE
+CHILD_TIMEOUT_S = 300.0
+"""For a clip in a process of its own. A minute of audio takes about a second of computing."""
 
 _CHILD = """
 import sys
@@ -72,6 +77,7 @@ def pesq(reference: Samples, estimate: Samples) -> float:
     Raises:
         Undefined: the engine finds no speech, the clip is too short or too long, a side is
             silent, or the engine crashes.
+        RuntimeError: memory ran out, or the engine's process was killed or hangs.
     """
     length = reference.shape[0]
     if length > MOST_SAMPLES:
@@ -100,14 +106,14 @@ def _inside(reference: Samples, estimate: Samples) -> float:
 
 
 def _apart(reference: Samples, estimate: Samples) -> float:
-    done = subprocess.run(
+    done = _run(
         # -P: a pesq.py in the working folder must not become the engine.
         [sys.executable, "-P", "-c", _CHILD.format(rate=TOLD_RATE)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         input=np.stack([reference, estimate]).tobytes(),
-        capture_output=True,
-        check=False,
     )
+    if done.returncode == -signal.SIGKILL:  # which the engine does not do to itself
+        raise RuntimeError("the PESQ process was killed (out of memory?)")
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         raise Undefined(f"the engine crashed ({name}): it has room for 50 utterances")
@@ -120,10 +126,28 @@ def _apart(reference: Samples, estimate: Samples) -> float:
     raise RuntimeError(f"the PESQ process failed: {done.stderr.decode().strip()[-300:]}")
 
 
-def _declined(name: str, text: object) -> Undefined:
+def _run(
+    command: list[str], *, env: dict[str, str], input: bytes
+) -> subprocess.CompletedProcess[bytes]:
+    """A process, to its end or `CHILD_TIMEOUT_S`; it ends with the worker that started it.
+
+    It stays in the worker's process group, which the pool kills as a whole.
+    """
+    try:
+        return subprocess.run(
+            command, env=env, input=input, capture_output=True, check=False, timeout=CHILD_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"the PESQ process gave no result in {CHILD_TIMEOUT_S:g} s") from None
+
+
+def _declined(name: str, text: object) -> Exception:
+    """What an error of the engine means: the pair has no value, or the measuring went wrong."""
     if isinstance(text, bytes):
         text = text.decode()
     message = str(text).removeprefix("b'").removesuffix("'")
     if name == "ValueError" and "NaN" in message:
         message = "a side is silent and the engine returns NaN"
+    elif name not in ("BufferTooShortError", "NoUtterancesError"):
+        return RuntimeError(f"the PESQ engine failed: {name}: {message}")
     return Undefined(f"{message} (official: {name})")

@@ -63,6 +63,8 @@ def _record(
         audio_sha256="",
         metric=metric,
         metric_version=VERSION,
+        metric_identity=None,
+        direction=None,
         protocol=PROTOCOL,
         value=value,
         status=status,

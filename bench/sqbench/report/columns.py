@@ -73,17 +73,23 @@ def columns_for(rows: Iterable[Row]) -> tuple[Column, ...]:
                     key=key,
                     title=prefix + cell.metric.upper(),
                     digits=3,
-                    direction=direction_of(cell.metric),
+                    direction=direction_of(cell.metric, row),
                     scores=True,
                 )
     return (*FIXED, *extra.values())
 
 
-def direction_of(metric: str) -> Direction | None:
-    """Which way a metric is better; ``None`` for one that this installation does not know."""
+def direction_of(metric: str, row: Row) -> Direction | None:
+    """Which way a metric is better: as recorded with its values, or as this installation knows.
+
+    ``None`` where neither is.
+    """
     for column in FIXED:
         if column.key == metric:
             return column.direction
+    recorded = row.directions.get(metric)
+    if recorded is not None:
+        return "higher" if recorded == "higher" else "lower"
     from sqbench.metrics import catalogue
 
     return catalogue.get(metric).direction if metric in catalogue.names() else None

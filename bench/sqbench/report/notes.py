@@ -85,6 +85,7 @@ def of_section(
     yield from locations(rows)
     yield from _coverage(rows)
     yield from _versions(rows)
+    yield from _older(rows)
     yield from _conflicts(rows)
 
 
@@ -190,6 +191,16 @@ def _coverage(rows: Sequence[Row]) -> Iterator[str]:
             for counts, labels in expected.items()
         )
         yield f"Rows cover different utterances and do not compare: {groups}."
+
+
+def _older(rows: Sequence[Row]) -> Iterator[str]:
+    """Metrics of somebody's own that changed while only a part was measured again."""
+    for row in rows:
+        for metric, count in row.older.items():
+            yield (
+                f"{row.label}: {metric.upper()} has changed since {count} clips were measured; "
+                "their values are left out (run the same command again)."
+            )
 
 
 def _versions(rows: Sequence[Row]) -> Iterator[str]:

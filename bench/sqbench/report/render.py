@@ -7,7 +7,7 @@ import io
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sqbench.errors import InputError
@@ -71,7 +71,7 @@ def render(
         InputError: an unknown format, or CSV of several sources or protocols.
     """
     if format == "rich":
-        return _rich(report, width, color)
+        return _rich(_grids(report), width, color)
     forms: dict[str, Callable[[], str]] = {
         "markdown": lambda: "\n".join(map(grid.to_markdown, _grids(report))),
         "latex": lambda: "\n".join(map(grid.to_latex, _grids(report))),
@@ -90,12 +90,23 @@ def show(report: Report, format: str = "rich") -> None:
     sys.stdout.write(render(report, format, width=width, color=tty))
 
 
+def show_grid(each: Grid) -> None:
+    """Print one grid to standard output, fitted to the terminal if it is one."""
+    tty = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if tty else None
+    sys.stdout.write(_rich([each], width, tty))
+
+
 def renderables(report: Report, *, width: int | None = None) -> list[RenderableType]:
     """The pieces of the ``rich`` form, for a console of one's own."""
+    return _pieces(_grids(report), width)
+
+
+def _pieces(grids: Sequence[Grid], width: int | None) -> list[RenderableType]:
     from rich.text import Text
 
     pieces: list[RenderableType] = []
-    for each in _grids(report):
+    for each in grids:
         pieces.append(_fitting(each, width))
         pieces.append(Text())
         pieces += [Text(note, style="dim") for note in each.notes]
@@ -103,11 +114,11 @@ def renderables(report: Report, *, width: int | None = None) -> list[RenderableT
     return pieces[:-1]
 
 
-def _rich(report: Report, width: int | None, color: bool) -> str:
+def _rich(grids: Sequence[Grid], width: int | None, color: bool) -> str:
     from rich.console import Console
 
     stream = io.StringIO()
-    pieces = renderables(report, width=width)
+    pieces = _pieces(grids, width)
     needed = max(_natural(piece) for piece in pieces if not hasattr(piece, "plain"))
     console = Console(
         file=stream,

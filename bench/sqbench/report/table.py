@@ -14,6 +14,7 @@ from sqbench.report import applied, notes
 from sqbench.report.applied import Applied
 from sqbench.report.columns import FIXED, Column, columns_for
 from sqbench.statistics import N_BOOT, NOT_ASKED, Interval, bootstrap
+from sqbench.store import versions
 from sqbench.store.aggregate import Failures
 from sqbench.store.aggregate import rows as aggregate_rows
 from sqbench.store.applications import Heard, applications
@@ -98,6 +99,8 @@ def build(
     paper: bool = False,
     source: str | None = None,
     protocol: str | None = None,
+    codecs: Sequence[str] = (),
+    all_versions: bool = False,
     n_boot: int = N_BOOT,
     seed: int = 0,
 ) -> Table:
@@ -111,11 +114,14 @@ def build(
         paper: add the paper's Table 1, and Table 2 where applications were run, after ours.
         source: keep this source only.
         protocol: keep this protocol only.
+        codecs: keep these only (`sqbench.store.versions.chosen`).
+        all_versions: also versions of a codec that a newer one stands for.
 
     Raises:
         InputError: no results, or an unknown ``sort``, ``source`` or ``protocol``.
     """
     found = _chosen(aggregate_rows(store, failures=failures), store, source, protocol)
+    found, hidden = versions.chosen(found, codecs, all_versions=all_versions)
     often = applied.resamples(ci, n_boot)
     heard = applications(store, lambda name: often[name in applied.OFFLINE], seed=seed)
     sections = []
@@ -156,7 +162,8 @@ def build(
                 ),
             )
         )
-    return Table(sections=tuple(sections), failures=failures, notes=tuple(notes.of_store(store)))
+    said = filter(None, (versions.note(hidden), *notes.of_store(store)))
+    return Table(sections=tuple(sections), failures=failures, notes=tuple(said))
 
 
 def _chosen(rows: list[Row], store: Store, source: str | None, protocol: str | None) -> list[Row]:

@@ -64,6 +64,7 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
     names: dict[str, str] = {}
     runs: dict[Key, list[dict[str, Any]]] = {}
     described: dict[tuple[str, str], dict[str, Any]] = {}
+    last: dict[Key, tuple[str, str]] = {}
     for run in store.runs:
         if "source" not in run:
             continue  # unusable; the store's problems say why
@@ -72,6 +73,7 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
             identity = codec["codec_id"]
             names[identity] = codec["name"]
             of_key = runs.setdefault((source, run["protocol"], identity), [])
+            last[source, run["protocol"], identity] = (run["started"], run["run_id"])
             if run["metrics"] or not run.get("tasks"):
                 of_key.append(run)
             known = described.setdefault((source, identity), {})
@@ -82,7 +84,9 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
         source, _, identity = key
         if not of_key:
             found = coding.get((source, identity), [])
-            result.append(_unmeasured(key, labels[identity], found, described[source, identity]))
+            result.append(
+                _unmeasured(key, labels[identity], found, described[source, identity], last[key])
+            )
             continue
         row = _row(
             key,
@@ -91,6 +95,7 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
             scores.get(key, []),
             coding.get((source, identity), []),
             described[source, identity],
+            last[key],
         )
         result.append(replace(row, cells=_drop(row.cells)) if failures == "drop" else row)
     order = {source: i for i, source in enumerate(dict.fromkeys(r.source for r in result))}
@@ -104,12 +109,13 @@ def _row(
     all_scores: list[Record],
     all_coding: list[Record],
     description: Mapping[str, Any],
+    last_run: tuple[str, str],
 ) -> Row:
     source, protocol, codec_id = key
     coding = _selected(all_coding, selection)
     of_selection = _selected(all_scores, selection)
     applies = Applies(all_scores, selection.clips)
-    scores = current(r for r in of_selection if applies(r["metric"] or "", r["category"]))
+    scores, older = current(r for r in of_selection if applies(r["metric"] or "", r["category"]))
     weights = [record["weights"] for record in (*all_coding, *all_scores)]
     return Row(
         source=source,
@@ -125,6 +131,9 @@ def _row(
         selected=len(selection.clips),
         total=selection.total,
         versions=_versions(scores),
+        older=older,
+        directions={r["metric"] or "": r["direction"] for r in scores if r["direction"]},
+        last_run=last_run,
         location=selection.location,
         elsewhere=selection.elsewhere,
         hashes={u: clip["sha256"] for u, clip in selection.clips.items() if clip["sha256"]},
@@ -133,7 +142,11 @@ def _row(
 
 
 def _unmeasured(
-    key: Key, name: tuple[str, str], coding: list[Record], description: Mapping[str, Any]
+    key: Key,
+    name: tuple[str, str],
+    coding: list[Record],
+    description: Mapping[str, Any],
+    last_run: tuple[str, str],
 ) -> Row:
     """The row of a codec that evaluators heard, and no metric measured."""
     source, protocol, codec_id = key
@@ -151,6 +164,9 @@ def _unmeasured(
         selected=0,
         total=0,
         versions={},
+        older={},
+        directions={},
+        last_run=last_run,
         location="",
         elsewhere=(),
         hashes={},
@@ -188,16 +204,34 @@ def _versions(records: Iterable[Record]) -> dict[str, int]:
     return newest
 
 
-def current(records: Iterable[Record]) -> list[Record]:
-    """One record per utterance and metric: the newest of the metric's newest version."""
+def current(records: Iterable[Record]) -> tuple[list[Record], dict[str, int]]:
+    """One record per utterance and metric, all of the metric as it was when it last measured.
+
+    Of a metric's newest version the newest identity counts (its code, where it is somebody's own
+    file); values of two of them are never averaged.
+
+    Returns:
+        The records, and by metric how many utterances have only a value of an older identity.
+    """
     records = list(records)
     newest = _versions(records)
-    found: dict[tuple[str, str], Record] = {}
+    identity: dict[str, str | None] = {}
     for record in records:
         metric = record["metric"] or ""
         if (record["metric_version"] or 0) == newest[metric]:
+            identity[metric] = record["metric_identity"]
+    found: dict[tuple[str, str], Record] = {}
+    older: set[tuple[str, str]] = set()
+    for record in records:
+        metric = record["metric"] or ""
+        # Records of earlier versions of this program do not say; their keys do.
+        same = record["metric_identity"] in (identity.get(metric), None)
+        if (record["metric_version"] or 0) == newest[metric] and same:
             found[record["utterance"], metric] = record
-    return list(found.values())
+        elif record["status"] in ("ok", "identical"):
+            older.add((record["utterance"], metric))
+    left_out = Counter(metric for utterance, metric in older - found.keys())
+    return list(found.values()), dict(left_out)
 
 
 def _cells(scores: Iterable[Record], selection: InForce, applies: Applies) -> dict[str, Cell]:

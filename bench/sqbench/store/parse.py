@@ -14,6 +14,9 @@ from typing import Any, Literal, NoReturn, Union, cast, get_args, get_origin, ge
 
 from sqbench.store.record import SCHEMA, Observation, Record
 
+_LATER = ("metric_identity", "direction")
+"""Fields that records of earlier versions do not have."""
+
 _DIGITS = 18
 """Integers of more digits do not fit 64 bits, and a float of them may be infinite."""
 
@@ -33,6 +36,9 @@ def record(line: bytes) -> Record | Observation:
     found = _object(line)
     heard = found.get("kind") == "observation"
     fields = _OBSERVATION_FIELDS if heard else _FIELDS
+    if not heard:
+        for name in _LATER:
+            found.setdefault(name, None)
     if missing := fields.keys() - found.keys():
         raise ValueError(f"fields missing: {', '.join(sorted(missing))}")
     for name, (types, values) in fields.items():
@@ -180,11 +186,11 @@ _Field = tuple[frozenset[type], frozenset[str]]
 
 def _field(annotation: Any) -> _Field:
     """The JSON types, and the texts, that a field's annotation allows."""
-    if get_origin(annotation) is Literal:
-        return frozenset(), frozenset(get_args(annotation))
     parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    types = frozenset(get_origin(part) or part for part in parts)
-    return (types | {int} if float in types else types), frozenset()
+    texts = [part for part in parts if get_origin(part) is Literal]
+    types = frozenset(get_origin(part) or part for part in parts if part not in texts)
+    values = frozenset(value for part in texts for value in get_args(part))
+    return (types | {int} if float in types else types), values
 
 
 _FIELDS: Mapping[str, _Field] = {

@@ -29,7 +29,8 @@ class Store:
     """Loaded results.
 
     Attributes:
-        records: one per key, oldest run first; of records with one key the newest run's is kept.
+        records: one per key, oldest run first; of records with one key the newest run's is kept,
+            and any that has a result before one that failed.
         observations: what evaluators heard, in the same way.
         runs: the content of each ``run.json``, oldest first; of one that cannot be used, only
             ``schema``, ``run_id`` and ``status``.
@@ -72,7 +73,7 @@ def load(out: Path | str | Sequence[Path | str]) -> Store:
     store = Store()
     folders: dict[Path, Path] = {}
     for path in map(Path, paths):
-        for folder in _run_folders(path, store.problems):
+        for folder in run_folders(path, store.problems):
             folders.setdefault(folder.resolve(), folder)
     runs = [(_read_run(folder, store.problems), folder) for folder in folders.values()]
     runs.sort(key=lambda item: (item[0].get("started", ""), item[0]["run_id"]))
@@ -82,6 +83,9 @@ def load(out: Path | str | Sequence[Path | str]) -> Store:
         by_id.pop(run["run_id"], None)  # a run and its copy are one run
         by_id[run["run_id"]] = run
         for record in _read_records(folder / RECORDS_FILE, store.problems):
+            there = merged.get(record["key"])
+            if there is not None and record["status"] == "failed" != there["status"]:
+                continue  # what was scored once is not lost to a machine that could not
             merged.pop(record["key"], None)  # so that the order is the order of the newest
             merged[record["key"]] = record
             store.origins[record["key"]] = run["run_id"]
@@ -94,10 +98,16 @@ def load(out: Path | str | Sequence[Path | str]) -> Store:
     return store
 
 
-def _run_folders(path: Path, problems: list[str]) -> Iterator[Path]:
+def run_folders(path: Path, problems: list[str]) -> Iterator[Path]:
     """The runs at ``path`` and below it, sorted.
 
     Clips that a run saved are not searched, nor are hidden folders.
+
+    Args:
+        problems: what cannot be read is added.
+
+    Raises:
+        InputError: the path is a file.
     """
     if path.is_file():
         raise InputError(
@@ -123,6 +133,35 @@ def _run_folders(path: Path, problems: list[str]) -> Iterator[Path]:
             for child in below
             if not child.startswith(".") and not (is_run and child == AUDIO_FOLDER)
         )
+
+
+Line = tuple[bytes, Record | Observation | None]
+"""A line of ``records.jsonl`` as it lies there, and its record, if it is one."""
+
+
+def read_run(folder: Path) -> tuple[dict[str, Any], list[Line]]:
+    """A run as it lies there: ``run.json``, and each line with its record, if it is one.
+
+    Raises:
+        InputError: ``run.json`` cannot be used, or a file cannot be read.
+    """
+    problems: list[str] = []
+    run = _read_run(folder, problems)
+    if problems:
+        raise InputError(problems[0])
+    lines: list[Line] = []
+    try:
+        text = (folder / RECORDS_FILE).read_bytes()
+    except FileNotFoundError:
+        text = b""  # a run that ended before its first record
+    except OSError as error:
+        raise InputError(f"{folder / RECORDS_FILE}: cannot be read ({error.strerror})") from error
+    for each in text.splitlines(keepends=True):
+        try:
+            lines.append((each, parse.record(each)))
+        except ValueError:
+            lines.append((each, None))
+    return run, lines
 
 
 def _read_run(folder: Path, problems: list[str]) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Record(TypedDict):
     audio_sha256: str
     metric: str | None
     metric_version: int | None
+    metric_identity: str | None
+    direction: Literal["higher", "lower"] | None
     protocol: str | None
     value: float | None
     status: Status

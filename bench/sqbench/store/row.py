@@ -114,6 +114,9 @@ class Row:
         reasons: (metric, status, reason) to count, for all that is not ``ok``.
         selected: how many utterances of the source count, and ``total`` how many it has.
         versions: metric name to the version that the values have.
+        older: metric name to how many clips have a value of an older identity alone (left out).
+        directions: metric name to ``higher`` or ``lower``, whichever is better, as recorded.
+        last_run: when the codec last ran, and which run that was; sorts by time.
         location: where the source is that the values are of.
         elsewhere: where runs found others of its name; their values are not in the row.
         hashes: utterance to the hash of its audio, of those that could be read.
@@ -133,6 +136,9 @@ class Row:
     selected: int
     total: int
     versions: Mapping[str, int]
+    older: Mapping[str, int]
+    directions: Mapping[str, str]
+    last_run: tuple[str, str]
     location: str
     elsewhere: tuple[str, ...]
     hashes: Mapping[str, str] = field(repr=False)

@@ -106,6 +106,7 @@ class Task(ABC):
         labels: columns of a manifest that hold the truth, the first that is there counts.
         category: of the clips of a manifest that it is for.
         quantities: what `score` returns, the reported one first.
+        at_once: clips of a label that make sense together where only some are taken.
     """
 
     name: ClassVar[str]
@@ -113,6 +114,7 @@ class Task(ABC):
     labels: ClassVar[tuple[str, ...]]
     category: ClassVar[str]
     quantities: ClassVar[tuple[Quantity, ...]]
+    at_once: ClassVar[int] = 1
 
     def data(self, source: Source) -> tuple[TaskData, dict[str, Utterance]]:
         """The clips that the task covers in a source, and their utterances, by id.

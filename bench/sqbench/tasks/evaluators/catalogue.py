@@ -98,12 +98,16 @@ def _builtin() -> Iterable[EvaluatorEntry]:
         task="er",
         target=f"{_HERE}.probes:EmotionProbe",
         summary="classifier trained on the original audio, speakers apart",
+        modules=("sklearn",),
+        remedy="pip install 'sqbench[offline]'",
     )
     yield EvaluatorEntry(
         name="probe-event",
         task="aec",
         target=f"{_HERE}.probes:EventProbe",
         summary="classifier trained on the original audio, recordings apart",
+        modules=("sklearn",),
+        remedy="pip install 'sqbench[offline]'",
     )
     asr = "pip install 'sqbench[asr]'"
     yield EvaluatorEntry(

@@ -1,0 +1,1 @@
+"""What can be evaluated: a codec in a process of its own, one in this process, a folder."""
