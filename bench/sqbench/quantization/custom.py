@@ -27,7 +27,6 @@ It is trained with straight-through gradients, or with what ``estimators = ("ste
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -43,7 +42,7 @@ from sqbench.quantization.estimators import ESTIMATORS, EstimatorInfo
 from sqbench.quantization.quantizer import Estimate, Quantizer
 from sqbench.quantization.scalar import ScalarQuantizer
 from sqbench.quantization.vector import VectorQuantizer
-from sqbench_codecs.registry import load_file
+from sqbench_codecs import local
 
 Method = Callable[[Tensor, Tensor, Quantizer, Draws, float], Tensor]
 """An estimator's object."""
@@ -60,7 +59,7 @@ class Custom:
 
     Attributes:
         path: of the file, absolute; ``name``: of the class.
-        sha256: of the file's content, which is what was checked and what is trained.
+        sha256: of the file and its neighbours, as they were checked and are trained.
         quantizer: whether it is a quantizer; otherwise an estimator.
     """
 
@@ -102,10 +101,15 @@ _FLAGS = {"scalar": True, "vector": True, "end_to_end": False}
 
 @cache
 def _loaded(path: str, name: str, sha256: str) -> Any:
-    if hashlib.sha256(Path(path).read_bytes()).hexdigest() != sha256:
-        raise InputError(path, expected="the file as it was checked", found="other content",
-                         remedy="Run the command again.")  # fmt: skip
-    return getattr(load_file(Path(path), sha256), name)
+    module, found = local.load(Path(path))
+    if found != sha256:
+        raise InputError(
+            path,
+            expected="the file as it was checked",
+            found="other content",
+            remedy="Run the command again.",
+        )
+    return getattr(module, name)
 
 
 def bound(method: Method, draws: Draws, progress: float) -> Estimate:
@@ -127,8 +131,8 @@ def load(text: str) -> Custom:
     if name in ESTIMATORS or len(name) > _LONGEST:
         raise InputError(what, expected=f"a name of at most {_LONGEST} letters that no shipped "
                          "estimator has", found=name)  # fmt: skip
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    target = getattr(load_file(path, sha256), name, None)
+    module, sha256 = local.load(path)
+    target = getattr(module, name, None)
     if not isinstance(target, type):
         raise InputError(what, expected=f"a class {name!r} in {path}",
                          found="no such name" if target is None else repr(target))  # fmt: skip
