@@ -123,7 +123,7 @@ def _row(row: str, options: argparse.Namespace) -> int:
 
 def _arguments(row: str, options: argparse.Namespace) -> list[str]:
     """The trainer's command line; the row's own changes come last and win."""
-    from sqcodec.train.snapshots import Snapshots
+    from sqcodec.train.checkpoints import Checkpoints
 
     out = options.out / row
     found = ["--config", options.config, "--out", str(out), "--device", options.device]
@@ -135,7 +135,7 @@ def _arguments(row: str, options: argparse.Namespace) -> list[str]:
     for name in ("max_steps", "threads"):
         if (value := getattr(options, name)) is not None:
             found += [f"--{name.replace('_', '-')}", value]
-    if Snapshots(out).steps():
+    if Checkpoints(out).steps():
         return [*found, "--resume"]
     return found if options.init is None else [*found, "--init", options.init]
 

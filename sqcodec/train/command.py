@@ -156,15 +156,16 @@ def network_config(name: str) -> SQCodecConfig:
 def _build(options: argparse.Namespace, device: object, world: object) -> Trainer:
     import torch
 
+    from sqcodec.train.cadence import Cadence
+    from sqcodec.train.checkpoints import Checkpoints
     from sqcodec.train.data.corpus import Corpus
     from sqcodec.train.distributed import World
     from sqcodec.train.estimate import one_pass
-    from sqcodec.train.loop import Cadence, Trainer
+    from sqcodec.train.loop import Trainer
     from sqcodec.train.losses.perceptual import WhisperPerceptual
     from sqcodec.train.precision import warn_if_emulated
     from sqcodec.train.recipes.recipe import load_recipe
     from sqcodec.train.resuming import load_init
-    from sqcodec.train.snapshots import Snapshots
 
     assert isinstance(device, torch.device)
     assert isinstance(world, World)
@@ -176,7 +177,7 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
         _make_folder(options.out)
     elif options.out.exists() and not options.out.is_dir():
         raise InputError(f"--out {options.out}", expected="a folder to write to", found="a file")
-    if not options.resume and (steps := Snapshots(options.out).steps()):
+    if not options.resume and (steps := Checkpoints(options.out).steps()):
         raise InputError(
             str(options.out),
             expected="a folder without a run",
@@ -230,17 +231,18 @@ def _run(options: argparse.Namespace, trainer: Trainer) -> int:
     if not trainer.world.leads:
         stopped = trainer.run(Silent())
     else:
-        parameters = sum(p.numel() for p in trainer.model.parameters())
+        parameters = sum(p.numel() for p in trainer.state.model.parameters())
         print(
             f"SQCodec {trainer.config.name}: {parameters:,} parameters, "
             f"{trainer.corpus.hours:.2f} h of audio in {', '.join(trainer.corpus.domains)}, "
-            f"{trainer.recipe.max_steps} steps, from step {trainer.step}",
+            f"{trainer.recipe.max_steps} steps, from step {trainer.state.step}",
             flush=True,
         )
-        with Terminal(trainer.recipe.max_steps, trainer.step) as terminal:
+        with Terminal(trainer.recipe.max_steps, trainer.state.step) as terminal:
             stopped = trainer.run(terminal)
         if stopped:
-            print(f"stopped at step {trainer.step}, saved; continue with --resume", flush=True)
+            at = f"stopped at step {trainer.state.step}"
+            print(f"{at}, saved; continue with --resume", flush=True)
     return _SIGNAL_EXIT + stopped if stopped else 0
 
 
@@ -258,7 +260,7 @@ def _describe(trainer: Trainer) -> None:
     if not trainer.world.leads:
         return
     print(json.dumps(content, indent=1))
-    steps = trainer.recipe.max_steps - trainer.step
+    steps = trainer.recipe.max_steps - trainer.state.step
     print(f"codec: {cost.codec_parameters:,} parameters")
     print(f"discriminator: {cost.adversary_parameters:,} parameters")
     print(f"memory: about {cost.memory_bytes / 2**30:.1f} GiB on {trainer.device}")

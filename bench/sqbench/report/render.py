@@ -163,16 +163,28 @@ def _section_grid(section: Section, notes: tuple[str, ...]) -> Grid:
     originals = [row for row in section.rows if row.original]
     ours = [row for row in section.rows if not (row.published or row.original)]
     theirs = [row for row in section.rows if row.published]
+    columns = _seen(section)
     return Grid(
         title=f"{section.source} ({section.protocol})",
-        heads=[Head(title="Model", number=False), *map(head, section.columns)],
+        heads=[Head(title="Model", number=False), *map(head, columns)],
         groups=[
-            [_model_row(row, section.columns) for row in group]
+            [_model_row(row, columns) for row in group]
             for group in (originals, ours, theirs)
             if group
         ],
         notes=[*section.notes, *notes],
     )
+
+
+def _seen(section: Section) -> tuple[Column, ...]:
+    """The columns for people: where only evaluators were asked, none of the signal metrics."""
+    metrics = {column.key for column in section.columns if column.scores and not column.by}
+    measured = any(
+        row.entries[key].value is not None or row.entries[key].text
+        for row in section.rows
+        for key in metrics & row.entries.keys()
+    )
+    return tuple(c for c in section.columns if measured or c.key not in metrics)
 
 
 def _model_row(row: TableRow, columns: tuple[Column, ...]) -> list[GridCell]:
@@ -262,15 +274,22 @@ def _csv(report: Report) -> str:
         )
     section = report.sections[0]
     applied = [column.key for column in section.columns if column.by]
+    # The header is fixed, whatever else was measured; a suite that is asked for has its own.
+    metrics = list(CSV_HEADER[1:])
+    if section.suite is not None:
+        metrics = [column.key for column in section.columns if not column.by]
     ends = [f"{key}_{end}" for key in applied for end in ("low", "high")]
-    writer.writerow([*CSV_HEADER, *applied, *ends])
+    writer.writerow(["model", *metrics, *applied, *ends])
     for row in section.rows:
-        entries = [row.entries.get(key) for key in (*CSV_HEADER[1:], *applied)]
-        intervals = [entry.interval if entry else None for entry in entries[len(CSV_HEADER) - 1 :]]
-        values = [entry.value if entry else None for entry in entries]
+        values = [_of(row, key) for key in (*metrics, *applied)]
+        intervals = [row.entries[key].interval if key in row.entries else None for key in applied]
         values += [end for i in intervals for end in ((i.low, i.high) if i else (None, None))]
         writer.writerow([row.label, *map(_exact, values)])
     return stream.getvalue()
+
+
+def _of(row: TableRow, key: str) -> float | None:
+    return row.entries[key].value if key in row.entries else None
 
 
 def _exact(value: float | None) -> str:

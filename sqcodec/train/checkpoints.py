@@ -15,7 +15,7 @@ BEST = "best.pt"
 _PREFIX, _SUFFIX = "step-", ".pt"
 
 
-class Snapshots:
+class Checkpoints:
     """The checkpoints in one run's folder.
 
     Args:
