@@ -45,8 +45,8 @@ FLAGS = {
     "decode": {"--out", "--codec", "--weights", "--device"},
     "data": set(),
     "quantize": {
-        "--matrix", "--estimator", "--quantizer", "--bits", "--seeds", "--out", "--workers",
-        "--force", "--check", "--plots", "--format",
+        "--matrix", "--estimator", "--method", "--quantizer", "--bits", "--seeds", "--out",
+        "--workers", "--force", "--check", "--plots", "--page", "--format",
     },
     "export": {
         "--to", "--format", "--codec", "--failures", "--source", "--protocol", "--all-versions",
