@@ -30,7 +30,7 @@ FLAGS = {
     "results": set(),
     "compare": {"--results", "--format", "--source", "--protocol", "--all-versions"},
     "score": {"--ref", "--est", "--metrics", "--protocol", "--workers", "--format"},
-    "codecs": {"--format", "--all"},
+    "codecs": {"--format", "--all", "--weights", "--device"},
     "metrics": set(),
     "complexity": {
         "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",

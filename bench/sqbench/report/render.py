@@ -72,10 +72,10 @@ def render(
         InputError: an unknown format, or CSV of several sources or protocols.
     """
     if format == "rich":
-        return _rich(_grids(report), width, color)
+        return _rich(grids(report), width, color)
     forms: dict[str, Callable[[], str]] = {
-        "markdown": lambda: "\n".join(map(grid.to_markdown, _grids(report))),
-        "latex": lambda: "\n".join(map(grid.to_latex, _grids(report))),
+        "markdown": lambda: "\n".join(map(grid.to_markdown, grids(report))),
+        "latex": lambda: "\n".join(map(grid.to_latex, grids(report))),
         "csv": lambda: _csv(report),
         "json": lambda: _json(report),
     }
@@ -100,7 +100,7 @@ def show_grid(each: Grid) -> None:
 
 def renderables(report: Report, *, width: int | None = None) -> list[RenderableType]:
     """The pieces of the ``rich`` form, for a console of one's own."""
-    return _pieces(_grids(report), width)
+    return _pieces(grids(report), width)
 
 
 def _pieces(grids: Sequence[Grid], width: int | None) -> list[RenderableType]:
@@ -206,7 +206,8 @@ def _natural(piece: RenderableType) -> int:
     return Measurement.get(console, console.options, piece).maximum
 
 
-def _grids(report: Report) -> list[Grid]:
+def grids(report: Report) -> list[Grid]:
+    """A report as grids of text."""
     if isinstance(report, Comparison):
         return [_comparison_grid(report)]
     if not isinstance(report, Table):
