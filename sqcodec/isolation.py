@@ -13,9 +13,11 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
+from torch.amp.autocast_mode import is_autocast_available
 
 _CPU = torch.device("cpu")
 
@@ -32,7 +34,7 @@ def thread_defaults(device: torch.device = _CPU) -> Iterator[None]:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.no_grad())
         for kind in {"cpu", device.type}:
-            if torch.amp.is_autocast_available(kind):
+            if is_autocast_available(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
         if torch.get_default_device() != _CPU:
             stack.enter_context(_CPU)
@@ -91,7 +93,7 @@ def _set_process() -> list[Callable[[], None]]:
         ensure(
             backend.fp32_precision,
             "ieee",
-            lambda value, backend=backend: setattr(backend, "fp32_precision", value),
+            partial(setattr, backend, "fp32_precision"),
         )
     # The fastest of cuDNN's algorithms is another one on another day.
     ensure(cudnn.benchmark, False, lambda value: setattr(cudnn, "benchmark", value))
