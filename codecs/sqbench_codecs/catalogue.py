@@ -94,7 +94,16 @@ FAMILIES = (
     "mimi",
     "snac",
     "xcodec",
+    "xcodec2",
+    "neucodec",
+    "higgs",
+    "bigcodec",
+    "speechtokenizer",
+    "nanocodec",
     "opus",
+    "lc3",
+    "codec2",
+    "ffmpeg",
     "controls",
 )
 """Modules of this package with an `entries` function each, in the order of listings."""

@@ -186,7 +186,11 @@ def _evaluated(row: str, config: SQCodecConfig, options: argparse.Namespace) -> 
                              remedy="Name other audio with --eval-data.")  # fmt: skip
         source = str(held_out.folder / "manifest.csv")
     sqbench.evaluate(
-        SQCodecAdapter.of(codec, row), source, out=options.out / RESULTS, device=options.device
+        SQCodecAdapter.of(codec, row),
+        source,
+        out=options.out / RESULTS,
+        device=options.device,
+        progress=False,
     )
     return {"weights_sha256": codec.weights.sha256, "evaluated_on": options.eval_data}
 

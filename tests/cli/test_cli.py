@@ -31,7 +31,7 @@ FLAGS = {
     "results": set(),
     "compare": {"--results", "--format", "--source", "--protocol", "--all-versions"},
     "score": {"--ref", "--est", "--metrics", "--protocol", "--workers", "--format"},
-    "codecs": {"--format", "--all"},
+    "codecs": {"--format", "--all", "--weights", "--device"},
     "metrics": set(),
     "complexity": {
         "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",
@@ -46,8 +46,8 @@ FLAGS = {
     "decode": {"--out", "--codec", "--weights", "--device"},
     "data": set(),
     "quantize": {
-        "--matrix", "--estimator", "--quantizer", "--bits", "--seeds", "--out", "--workers",
-        "--force", "--check", "--plots", "--format",
+        "--matrix", "--estimator", "--method", "--quantizer", "--bits", "--seeds", "--out",
+        "--workers", "--force", "--check", "--plots", "--page", "--format",
     },
     "export": {
         "--to", "--format", "--codec", "--failures", "--source", "--protocol", "--all-versions",

@@ -19,6 +19,7 @@ COMMANDS = (
     "score",
     "codecs",
     "metrics",
+    "agreement",
     "complexity",
     "tokens",
     "listen",
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         kept = ""
-        if options.command in ("run", "quantize"):
+        if options.command in ("run", "quantize", "agreement"):
             kept = "; what was finished is kept, the same command goes on"
         print(f"interrupted{kept}", file=sys.stderr, flush=True)
         # A codec at work in its thread would keep the interpreter from ending.

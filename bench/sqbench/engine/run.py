@@ -10,13 +10,16 @@ from types import TracebackType
 from typing import Any
 
 from sqbench import audio
+from sqbench.engine.bitrate import BitrateWatch
 from sqbench.engine.cache import ON_DISK, AudioCache
+from sqbench.engine.hearing import Memory
 from sqbench.engine.jobs import Job, Keys, missing, with_unpredicted
 from sqbench.engine.measure import ArrayTask, measure_all
 from sqbench.engine.monitor import Monitor
+from sqbench.engine.observations import Decoded
 from sqbench.engine.plan import Outcome, Plan
 from sqbench.engine.pool import Executor
-from sqbench.engine.predict import Decoded, predict, unpredicted
+from sqbench.engine.predict import predict, unpredicted
 from sqbench.engine.records import RecordBuilder
 from sqbench.engine.saving import save
 from sqbench.engine.systems.base import Coded, Lost, Reconstruction, System, why
@@ -55,6 +58,7 @@ class _Run:
         self.outcome = Outcome()
         self.known = {record["key"]: record["status"] for record in store.records}
         self.done = set() if plan.options.force else store.done_keys
+        self.memory = Memory(() if plan.options.force else store.observations)
         self.described: list[dict[str, Any]] = []
         self.pending: list[Decoded] = []
         self._open = ExitStack()
@@ -128,8 +132,10 @@ class _Run:
         jobs = with_unpredicted(jobs, wanted.values(), keys, self.done)
         self.monitor.start(system.name, len(jobs), len(self.plan.utterances))
         computed: dict[str, Status] = {}
+        watch = BitrateWatch(system.description)
         for records in _Scoring(self, system, keys, decoded, frozenset(wanted)).of(jobs):
             self.writer.append(records)
+            watch.see(records)
             scores = [record for record in records if record["kind"] == "score"]
             self.outcome.scored += sum(r["status"] in ("ok", "identical") for r in scores)
             computed.update((record["key"], record["status"]) for record in scores)
@@ -140,6 +146,7 @@ class _Run:
             for item in selection.items
             for metric in item.metrics
         )
+        self.outcome.remarks += watch.remarks()
         self._keep_log(system)
         if self.cache.bytes > ON_DISK:
             self.predict()
@@ -148,7 +155,13 @@ class _Run:
         """Have every evaluator hear what the systems made, and forget it."""
         made = failed = 0
         for predictions in predict(
-            self.plan.assignments, self.pending, self.cache, self.done, self.executor, self.monitor
+            self.plan.assignments,
+            self.pending,
+            self.cache,
+            self.done,
+            self.memory,
+            self.executor,
+            self.monitor,
         ):
             self.writer.append(predictions)
             made += len(predictions)

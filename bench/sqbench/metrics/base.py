@@ -66,7 +66,7 @@ class Metric(ABC):
     Attributes:
         name: registry name and table column.
         version: raised when values may change; part of every record key.
-        direction: whether higher or lower is better.
+        direction: whether higher or lower is better; ``none`` where that is not a question.
         bounds: lowest and highest possible value, ``None`` where there is none. A value outside is
             a defect of the metric, and recorded as ``failed``.
         categories: the categories of data it is defined for by the protocol.
@@ -75,10 +75,15 @@ class Metric(ABC):
 
     name: ClassVar[str]
     version: ClassVar[int]
-    direction: ClassVar[Literal["higher", "lower"]]
+    direction: ClassVar[Literal["higher", "lower", "none"]]
     bounds: ClassVar[tuple[float | None, float | None]]
     categories: ClassVar[tuple[str, ...]] = ("speech", "audio")
     origin: Mapping[str, str] = {}
+
+    @property
+    def better(self) -> Literal["higher", "lower"] | None:
+        """The direction, as records have it."""
+        return None if self.direction == "none" else self.direction
 
     @property
     def identity(self) -> str:

@@ -67,6 +67,7 @@ class Estimate:
         interval: 95 %, by bootstrap; says why where there is none.
         n: clips (trials, for speakers) that it rests on, ``expected`` how many there should be.
         parts: values of the sets or lists, where ``value`` is taken over several.
+        left_out: why clips that were heard have no part in it, to how many.
     """
 
     value: float | None
@@ -74,6 +75,7 @@ class Estimate:
     n: int
     expected: int
     parts: Mapping[str, float | None] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +165,10 @@ class Task(ABC):
         return ""
 
     def judge(self, observed: Observed, clip: Clip) -> dict[str, Any]:
-        """An observation with what the truth says of it."""
+        """An observation with what the truth says of it.
+
+        One that was judged already, by another clip's truth, is judged as if it had not been.
+        """
         return dict(observed)
 
     @abstractmethod
