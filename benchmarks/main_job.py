@@ -113,10 +113,9 @@ def main() -> None:
         ratios = [a / b for a, b in times]
         print(f"\n{arguments.clips} clips of 10 s of {audio}, {os.cpu_count()} cores\n")
         print("| the whole main job, wall | seconds |\n|---|---:|")
-        print(
-            f"| `sq_codec`, then the official scripts | {statistics.median(t for t, _ in times):.1f} |"
-        )
-        print(f"| `sqbench run` | {statistics.median(t for _, t in times):.1f} |")
+        before, now = (statistics.median(side) for side in zip(*times, strict=True))
+        print(f"| `sq_codec`, then the official scripts | {before:.1f} |")
+        print(f"| `sqbench run` | {now:.1f} |")
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
         print(f"| ratio | {statistics.median(ratios):.2f} ({spread}) |\n")
         for metric in METRICS:
