@@ -44,7 +44,6 @@ class CodecSpec:
     frame_rate: float | None
     codebook_sizes: tuple[int, ...]
     bitrate_bps: float | None
-    channels: int = 1
     output_sample_rate: int | None = None
 
     @property
@@ -98,8 +97,8 @@ class Blueprint:
 
     Attributes:
         build: makes the whole network on the meta device, in evaluation mode. Its forward takes
-            audio ``[1, T]`` (``[1, channels, T]`` for more than one channel) at the codec's sample
-            rate and runs all that encoding and decoding run, at this operating point.
+            audio ``[1, T]`` at the codec's sample rate and runs all that encoding and decoding run,
+            at this operating point.
         parts: names of submodules (prefixes of parameter names) by part: ``encoder``,
             ``quantizer``, ``decoder``, and ``unused`` for what inference never runs.
     """

@@ -27,7 +27,7 @@ PARTS = {"encoder": "CodecEnc", "decoder": "generator"}
 
 
 class BigCodec(NeuralCodec):
-    """Convolutions around an LSTM in encoder and decoder, which reaches back over the whole clip."""
+    """Convolutions around LSTMs, which reach back over the whole clip."""
 
     long = LongAudio(whole_s=60, chunk_s=30, context_s=2)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqbench_codecs.base import Blueprint, Codec, CodecSpec
+from sqbench_codecs.extras import pip_line
 from sqbench_codecs.registry import Registry, resolve
 from sqcodec.errors import InputError
 
@@ -53,7 +54,7 @@ class CodecEntry:
         """``ready``, with the weights at hand, or what is missing and the line that cures it."""
         missing = self.missing()
         if missing:
-            cure = f": pip install 'sqbench[{self.extra}]'" if self.extra else ""
+            cure = f": {pip_line(self.extra)}" if self.extra else ""
             return f"needs {', '.join(missing)}{cure}"
         return "ready" if self.weights is None else self.weights()
 
@@ -76,7 +77,7 @@ class CodecEntry:
                 f"codec {self.name!r}",
                 expected=f"{', '.join(missing)} to be installed",
                 found="not installed",
-                remedy=f"pip install 'sqbench[{self.extra}]'" if self.extra else "Install it.",
+                remedy=f"{pip_line(self.extra)}." if self.extra else "Install it.",
             )
         cls = resolve(self.target) if isinstance(self.target, str) else self.target
         codec: Codec = cls(self.spec, weights=weights, device=device, **self.options)
@@ -134,6 +135,14 @@ def _adopt(found: Any, name: str, origin: dict[str, str]) -> CodecEntry:
 
 CODECS: Registry[CodecEntry] = Registry("codec", "sqbench.codecs", _builtin, _adopt)
 """Every known codec; third parties join through the entry-point group ``sqbench.codecs``."""
+
+
+def families() -> dict[str, list[CodecEntry]]:
+    """Every codec by its family, the first word of its name: ``dac-16k-500`` is of ``dac``."""
+    found: dict[str, list[CodecEntry]] = {}
+    for entry in CODECS:
+        found.setdefault(entry.name.partition("-")[0], []).append(entry)
+    return found
 
 
 def load_codec(name: str, *, weights: str = "auto", device: str = "cpu") -> Codec:

@@ -68,8 +68,8 @@ class FrameCodec(Codec):
             padded[: len(x)] = np.clip(x, -1.0, 1.0)
             # Flushing may add packets beyond the frames that the audio needs.
             packets = list(self.pack(padded.reshape(frames, -1)))[:frames]
-            codes = np.frombuffer(b"".join(packets), np.uint8).reshape(frames, -1).T
-            codes = codes.astype(np.int64)
+            octets = np.frombuffer(b"".join(packets), np.uint8).reshape(frames, -1).T
+            codes: Codes = octets.astype(np.int64)
             codes[-1] >>= self._spare
             out.append(codes)
         return out
@@ -109,4 +109,7 @@ class FrameCodec(Codec):
 
 def int16(samples: Waveform) -> np.ndarray[Any, np.dtype[np.int16]]:
     """Samples in -1 to 1 as 16-bit PCM."""
-    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    found: np.ndarray[Any, np.dtype[np.int16]] = np.clip(
+        np.rint(samples * 32768.0), -32768, 32767
+    ).astype(np.int16)
+    return found

@@ -41,12 +41,12 @@ class EnCodec(NeuralCodec):
     def skeleton(spec: CodecSpec) -> nn.Module:
         from transformers import EncodecConfig, EncodecModel
 
-        from sqbench_codecs.whole import published_weight_norm, real_paddings, unrolled_lstms
+        from sqbench_codecs.whole import published_weight_norm, real_paddings
 
         network = EncodecModel(EncodecConfig(**_config(spec)))
         if network.config.norm_type == "weight_norm":
             published_weight_norm(network)
-        return unrolled_lstms(real_paddings(network))
+        return real_paddings(network)
 
     @staticmethod
     def parts(spec: CodecSpec) -> Mapping[str, Sequence[str]]:

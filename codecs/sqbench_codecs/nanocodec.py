@@ -1,4 +1,4 @@
-"""NanoCodec (Casanova et al., arXiv 2508.05835), 22.05 kHz, through ``nanocodec-torch`` (Apache-2.0).
+"""NanoCodec (Casanova et al., arXiv 2508.05835), 22.05 kHz, by ``nanocodec-torch`` (Apache-2.0).
 
 The weights are NVIDIA's ``.nemo`` file, a tar archive, under the NVIDIA Open Model License.
 """

@@ -51,9 +51,10 @@ class NeuCodec(XCodec2):
     @cache
     def extractor() -> Any:
         """Waveform and mel spectrogram, as published."""
-        from transformers import NeuCodecFeatureExtractor
+        import transformers
 
-        return NeuCodecFeatureExtractor()
+        extractor: Any = transformers.NeuCodecFeatureExtractor
+        return extractor()
 
 
 def entries() -> list[CodecEntry]:

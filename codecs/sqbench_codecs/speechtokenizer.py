@@ -61,9 +61,8 @@ class SpeechTokenizer(NeuralCodec):
 
     @staticmethod
     def skeleton(spec: CodecSpec) -> nn.Module:
-        from sqbench_codecs.whole import unrolled_lstms
-
-        return unrolled_lstms(_class()(CONFIG))
+        network: nn.Module = _class()(CONFIG)
+        return network
 
     @staticmethod
     def parts(spec: CodecSpec) -> Mapping[str, Sequence[str]]:

@@ -74,9 +74,10 @@ class XCodec2(NeuralCodec):
     @cache
     def extractor() -> Any:
         """Waveform and mel spectrogram, as published."""
-        from transformers import Xcodec2FeatureExtractor
+        import transformers
 
-        return Xcodec2FeatureExtractor()
+        extractor: Any = transformers.Xcodec2FeatureExtractor
+        return extractor()
 
     @classmethod
     def encode_batch(cls, network: Any, audio: Tensor, spec: CodecSpec) -> Tensor:

@@ -60,6 +60,9 @@ def parser() -> argparse.ArgumentParser:
         help=f"of {', '.join(known)} (default: the paper's)",
     )  # fmt: skip
     parse.add_argument(
+        "--init", metavar="WEIGHTS", help="where every row starts, as for the trainer"
+    )
+    parse.add_argument(
         "--eval-data",
         metavar="SOURCE",
         help="as for `sqbench run --data` (default: held-out clips)",
@@ -92,12 +95,13 @@ def _row(row: str, options: argparse.Namespace) -> int:
     steps = [] if trainer.max_steps is None else [f"max_steps={trainer.max_steps}"]
     recipe = recipe.override([*trainer.set, *steps])
     wanted = {"config": recipe.network(config).to_dict(), "recipe": asdict(recipe)}
+    wanted["init"] = options.init
     wanted = json.loads(json.dumps(wanted))
     found = read_summary(options.out).get(row)
-    if found is not None and any(found[key] != value for key, value in wanted.items()):
+    if found is not None and any(found.get(key) != value for key, value in wanted.items()):
         raise InputError(
             str(options.out / row),
-            expected="the config and recipe that it was trained with",
+            expected="the config, recipe and start that it was trained with",
             found="others",
             remedy="Choose another --out: rows of different recipes do not compare.",
         )
@@ -119,7 +123,7 @@ def _row(row: str, options: argparse.Namespace) -> int:
 
 def _arguments(row: str, options: argparse.Namespace) -> list[str]:
     """The trainer's command line; the row's own changes come last and win."""
-    from sqcodec.train.snapshots import Snapshots
+    from sqcodec.train.checkpoints import Checkpoints
 
     out = options.out / row
     found = ["--config", options.config, "--out", str(out), "--device", options.device]
@@ -131,7 +135,9 @@ def _arguments(row: str, options: argparse.Namespace) -> list[str]:
     for name in ("max_steps", "threads"):
         if (value := getattr(options, name)) is not None:
             found += [f"--{name.replace('_', '-')}", value]
-    return [*found, "--resume"] if Snapshots(out).steps() else found
+    if Checkpoints(out).steps():
+        return [*found, "--resume"]
+    return found if options.init is None else [*found, "--init", options.init]
 
 
 def _trained(out: Path, recipe: Recipe) -> dict[str, Any]:
@@ -170,7 +176,11 @@ def _evaluated(row: str, config: SQCodecConfig, options: argparse.Namespace) -> 
                              remedy="Name other audio with --eval-data.")  # fmt: skip
         source = str(held_out.folder / "manifest.csv")
     sqbench.evaluate(
-        SQCodecAdapter.of(codec, row), source, out=options.out / RESULTS, device=options.device
+        SQCodecAdapter.of(codec, row),
+        source,
+        out=options.out / RESULTS,
+        device=options.device,
+        progress=False,
     )
     return {"weights_sha256": codec.weights.sha256, "evaluated_on": options.eval_data}
 

@@ -101,6 +101,7 @@ class Benchmark:
             out=self.folder / "results",
             workers=max(1, min(4, threads)),
             device=str(codec.device),
+            progress=False,
         )
         summary = results.summary()
         row = summary[summary["weights"].str.endswith(sha256[:8])].iloc[-1]

@@ -23,7 +23,7 @@ from sqbench.counting import count
 from sqbench.engine.jobs import Item
 from sqbench.engine.systems.base import Coded, Lost, Reconstruction, System, read_reference, why
 from sqbench.errors import InputError
-from sqbench_codecs import Codec, num_bits
+from sqbench_codecs import Codec, TorchCodec, num_bits
 from sqbench_codecs.host import fingerprint, seeding, server
 
 Result = TypeVar("Result")
@@ -325,10 +325,13 @@ def described(codec: Codec) -> tuple[dict[str, Any], list[str]]:
     """
     description = codec.describe()
     kind = type(codec)
-    if kind.__module__.partition(".")[0] == "sqbench_codecs":
+    if isinstance(codec, TorchCodec):
+        kind = codec.made_by
+    elif kind.__module__.partition(".")[0] == "sqbench_codecs":
         return description, []
     file = fingerprint.source_file(kind)
-    held, unknown = fingerprint.of_object(codec, ("device", "origin"))
+    # Weights are in the description: where their file lies is nobody's identity.
+    held, unknown = fingerprint.of_object(codec, ("device", "origin", "weights"))
     if file is None:
         unknown = [*unknown, f"source of {kind.__qualname__}"]
     settings = {
