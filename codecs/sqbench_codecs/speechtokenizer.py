@@ -91,6 +91,7 @@ def _class() -> Any:
         assert spec is not None
         package = types.ModuleType("speechtokenizer")
         package.__path__ = list(spec.submodule_search_locations or ())
+        package.__spec__ = spec
         sys.modules["speechtokenizer"] = package
     return importlib.import_module("speechtokenizer.model").SpeechTokenizer
 
