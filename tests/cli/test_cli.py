@@ -17,6 +17,7 @@ import pytest
 from sqbench.cli import COMMANDS, main, parser
 
 FLAGS = {
+    "train": set(),  # its actions' options are the trainer's
     "run": {
         "--codec", "--suite", "--metrics", "--evaluators", "--data", "--domain", "--out",
         "--weights", "--protocol", "--limit", "--workers", "--device",
