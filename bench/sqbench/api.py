@@ -22,8 +22,8 @@ from sqbench.engine.systems.names import expand
 from sqbench.engine.systems.opening import check_names
 from sqbench.errors import InputError
 from sqbench.metrics.protocol import DEFAULT, check
+from sqbench.report.results import Results
 from sqbench.store import reader as stores
-from sqbench.store.frame import Results
 from sqbench.suites import APPLICATIONS, metrics_of, what_is_left_out
 from sqbench_codecs import Codec
 
@@ -48,6 +48,7 @@ def evaluate(
     domain: str | None = None,
     force: bool = False,
     save_audio: bool = False,
+    progress: bool = True,
 ) -> Results:
     """Run codecs over data and score what comes out.
 
@@ -73,6 +74,8 @@ def evaluate(
         hosts: processes that hold a codec given by name; values do not depend on it.
         seed: of the random numbers of codecs that draw some; every clip has its own.
         debug: what a codec raises comes out, instead of costing a clip.
+        progress: say on standard error what is done, in the end what has no score: bars in a
+            terminal, a line now and then elsewhere.
 
     Returns:
         The results in ``out``, of this run and of earlier ones. A codec that cannot be loaded is a
@@ -103,15 +106,27 @@ def evaluate(
     )
     source = open_source(data, domain=domain) if isinstance(data, str) else data
     if out is not None:
-        return _evaluated(chosen, source, Path(out), options)
+        return _evaluated(chosen, source, Path(out), options, progress)
     with tempfile.TemporaryDirectory() as folder:
-        return _evaluated(chosen, source, Path(folder), options)
+        return _evaluated(chosen, source, Path(folder), options, progress)
 
 
 def _evaluated(
-    codecs: Sequence[str | Codec | System], source: Source, out: Path, options: Options
+    codecs: Sequence[str | Codec | System],
+    source: Source,
+    out: Path,
+    options: Options,
+    progress: bool,
 ) -> Results:
-    for name, why in run(codecs, source, out, options).unloaded.items():
+    if progress:
+        from sqbench.report.progress import Progress
+
+        with Progress() as shown:
+            outcome = run(codecs, source, out, options, shown)
+            shown.conclude(outcome, "in `frame`, with status and reason")
+    else:
+        outcome = run(codecs, source, out, options)
+    for name, why in outcome.unloaded.items():
         warnings.warn(f"no results of {name}: {why}", stacklevel=3)
     return Results.load(out)
 

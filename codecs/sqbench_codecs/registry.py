@@ -11,6 +11,7 @@ import difflib
 import importlib
 import operator
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
 from typing import Any, Generic, Protocol, TypeVar
@@ -57,7 +58,9 @@ class Registry(Generic[E]):
         self._builtin, self._adopt = builtin, adopt
         self._entries: dict[str, E] = {}
         self._aliases: dict[str, str] = {}
-        self._loaded = False
+        # Held by whoever fills the registry; others wait, as half a registry knows no names.
+        self._lock = threading.RLock()
+        self._loaded = self._loading = False
         self.problems: list[str] = []
 
     def add(self, entry: E) -> None:
@@ -135,7 +138,22 @@ class Registry(Generic[E]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
+        with self._lock:
+            # A plug-in that asks while it is imported here sees what there is so far.
+            if self._loaded or self._loading:
+                return
+            self._loading = True
+            before = dict(self._entries), dict(self._aliases)
+            try:
+                self._fill()
+                self._loaded = True
+            except BaseException:
+                self._entries, self._aliases = before
+                raise
+            finally:
+                self._loading = False
+
+    def _fill(self) -> None:
         for entry in self._builtin():
             self.add(entry)
         for point in entry_points(group=self.group):

@@ -162,7 +162,8 @@ def _decode(source: Path, target: Path, codec_of: Callable[[Header], Codec]) -> 
             expected=f"codes that {loaded.spec.name} decodes",
             found=f"{type(error).__name__}: {error}",
         ) from error
-    samples = audio.resample(decoded.astype(np.float64), rate, header.sample_rate)
+    decoded_rate = loaded.spec.output_sample_rate or rate
+    samples = audio.resample(decoded.astype(np.float64), decoded_rate, header.sample_rate)
     audio.write(target, samples[: header.length].astype(np.float32), header.sample_rate)
     return header.length / header.sample_rate
 

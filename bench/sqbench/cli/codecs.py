@@ -1,4 +1,4 @@
-"""``sqbench codecs``: every operating point, and what it needs."""
+"""``sqbench codecs``: every operating point, and what it needs; ``check`` tries one's own."""
 
 from __future__ import annotations
 
@@ -6,31 +6,45 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from sqbench.cli.run import add_device, add_weights
 
 if TYPE_CHECKING:
     from sqbench_codecs import CodecEntry
+
+CHECK = "check"
+"""Before names: try the contract on them. No codec has that name."""
 
 
 def add(commands: Any) -> None:
     """Register the command."""
     parse = commands.add_parser(
         "codecs",
-        help="list codecs and what each needs",
+        help="list codecs and what each needs; codecs check FILE:CLASS tries one's own",
         description="Without a name, a line for each family; with names, patterns or families, "
-        "every operating point of them.",
+        "every operating point of them. `sqbench codecs check my_codec.py:MyCodec` tries whether "
+        "a codec keeps the contract, on three clips, and says what to mend.",
     )
-    parse.add_argument("names", nargs="*", metavar="NAME", help="such as dac, sqcodec-6k, @paper")
+    parse.add_argument(
+        "names", nargs="*", metavar="NAME",
+        help="such as dac, sqcodec-6k, @paper; or check and one codec or more",
+    )  # fmt: skip
     parse.add_argument("--all", action="store_true", help="every operating point of all families")
     parse.add_argument("--format", choices=("table", "json"), default="table")
+    add_weights(parse)
+    add_device(parse, more="; both for check")
     parse.set_defaults(handler=handle)
 
 
 def handle(options: argparse.Namespace) -> int:
-    """Print."""
+    """Print; of a check 0 if there is nothing to mend, else 2."""
     from sqbench.report import render
     from sqbench_codecs import CODECS
 
+    if options.names[:1] == [CHECK]:
+        return _check(options.names[1:], options)
     entries = _chosen(options.names) if options.names else list(CODECS)
     for problem in CODECS.problems:
         print(f"warning: {problem}", file=sys.stderr)
@@ -41,6 +55,26 @@ def handle(options: argparse.Namespace) -> int:
     else:
         render.show_grid(_families(entries))
     return 0
+
+
+def _check(names: Sequence[str], options: argparse.Namespace) -> int:
+    """Try the contract on codecs, and print what was found."""
+    from sqbench.cli.run import check_device, chosen
+    from sqbench.engine.contract import check
+
+    check_device(options.device)
+    found = [check(name, weights=options.weights, device=options.device) for name in chosen(names)]
+    if options.format == "json":
+        print(json.dumps([asdict(each) | {"ok": each.ok} for each in found], indent=1))
+        return 0 if all(each.ok for each in found) else 2
+    for each in found:
+        print(each.name)
+        for finding in each.findings:
+            text = finding.text.strip().replace("\n", "\n" + " " * 18)
+            print(f"  {finding.verdict:4}  {finding.what:10}  {text}")
+        number = sum(finding.verdict == "mend" for finding in each.findings)
+        print(f"  {number} to mend" if number else "  keeps the contract")
+    return 0 if all(each.ok for each in found) else 2
 
 
 def _chosen(names: Sequence[str]) -> list[CodecEntry]:

@@ -27,12 +27,12 @@ def add(commands: Any) -> None:
 
 def handle(options: argparse.Namespace) -> int:
     """Fetch; 2 if some could not be."""
-    from sqbench.cli.progress import Display
     from sqbench.cli.run import chosen
     from sqbench.engine.options import Options
     from sqbench.engine.systems.names import split_weights
     from sqbench.engine.systems.opening import check_names, open_system
     from sqbench.errors import InputError
+    from sqbench.report.progress import Display
 
     weights = f"official@{options.revision}" if options.revision else "official"
     codecs = chosen(options.codec)

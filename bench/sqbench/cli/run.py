@@ -181,9 +181,9 @@ def handle(options: argparse.Namespace) -> int:
     """Run; 0 all scored, 2 some missing."""
     from sqbench.api import run
     from sqbench.cli.config import apply
-    from sqbench.cli.progress import Progress
     from sqbench.data.resolve import open_source
     from sqbench.engine.options import Options
+    from sqbench.report.progress import Progress
 
     if options.config is not None:
         apply(options.config, options, options.parse)

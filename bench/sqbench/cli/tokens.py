@@ -68,7 +68,6 @@ def handle(options: argparse.Namespace) -> int:
 
 def _encode(options: argparse.Namespace) -> int:
     """The number of clips that failed, and of codecs that did not load."""
-    from sqbench.cli.progress import Display
     from sqbench.cli.run import check_device
     from sqbench.data.resolve import open_source
     from sqbench.engine.jobs import select
@@ -76,6 +75,7 @@ def _encode(options: argparse.Namespace) -> int:
     from sqbench.engine.systems.names import expand
     from sqbench.engine.systems.opening import check_names, open_system
     from sqbench.errors import InputError
+    from sqbench.report.progress import Display
     from sqbench.tokens.run import tokenize
 
     codecs = expand(options.codec)

@@ -91,6 +91,8 @@ def _counted(entry: CodecEntry, convention: Convention) -> CostRow:
         if entry.missing():
             return replace(row, reason=entry.readiness())
         blueprint = entry.blueprint()
+        if blueprint is None and entry.origin:  # somebody's own: the codec itself has it
+            blueprint = entry.load().blueprint()
         if blueprint is None:
             return replace(row, reason="has no network to count")
         network = blueprint.build()

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from sqbench import audio
+from sqbench.engine.bitrate import BitrateWatch
 from sqbench.engine.cache import ON_DISK, AudioCache
 from sqbench.engine.hearing import Memory
 from sqbench.engine.jobs import Job, Keys, missing, with_unpredicted
@@ -131,8 +132,10 @@ class _Run:
         jobs = with_unpredicted(jobs, wanted.values(), keys, self.done)
         self.monitor.start(system.name, len(jobs), len(self.plan.utterances))
         computed: dict[str, Status] = {}
+        watch = BitrateWatch(system.description)
         for records in _Scoring(self, system, keys, decoded, frozenset(wanted)).of(jobs):
             self.writer.append(records)
+            watch.see(records)
             scores = [record for record in records if record["kind"] == "score"]
             self.outcome.scored += sum(r["status"] in ("ok", "identical") for r in scores)
             computed.update((record["key"], record["status"]) for record in scores)
@@ -143,6 +146,7 @@ class _Run:
             for item in selection.items
             for metric in item.metrics
         )
+        self.outcome.remarks += watch.remarks()
         self._keep_log(system)
         if self.cache.bytes > ON_DISK:
             self.predict()

@@ -207,7 +207,8 @@ def get(name: str) -> Metric:
                 found="none",
                 remedy=f"{entry.remedy}.",
             )
-        _loaded[name] = entry.load()
+        # Several threads may have made one: all get the first.
+        return _loaded.setdefault(name, entry.load())
     return _loaded[name]
 
 

@@ -28,6 +28,7 @@ class Column:
         digits: decimals shown; files hold full precision.
         direction: which way is better; ``None`` where that is not a question.
         scores: whether the values are scores, not properties of the codec.
+        spare: whether a narrow terminal may do without.
         group: of the scores; empty for properties.
     """
 
@@ -38,7 +39,14 @@ class Column:
     digits: int
     direction: Direction | None = None
     scores: bool = False
+    spare: bool = False
     group: Group = ""
+
+    @property
+    def block(self) -> str:
+        """What columns stay together with: those of one category, or of one evaluator."""
+        category = next((c for c in ("audio", "all") if self.key.startswith(f"{c}_")), "speech")
+        return f"{self.group} {category}" if self.scores else ""
 
     @property
     def arrow(self) -> str:
@@ -56,8 +64,8 @@ FIXED: tuple[Column, ...] = (
     Column(key="bitrate_bps", title="Bitrate", unit="bps", digits=0),
     Column(key="measured_bps", title="Measured", unit="bps", digits=0),
     Column(key="num_codebooks", title="#Q", digits=0),
-    Column(key="macs_g", title="MACs", unit="G", digits=2),
-    Column(key="params_m", title="Params", unit="M", digits=2),
+    Column(key="macs_g", title="MACs", unit="G", digits=2, spare=True),
+    Column(key="params_m", title="Params", unit="M", digits=2, spare=True),
     _score("sdr", "SDR", 2, "higher", "dB"),
     _score("mel", "MEL", 3, "lower"),
     _score("stoi", "STOI", 3, "higher"),
@@ -133,10 +141,20 @@ def head(column: Column) -> Head:
             title=" ".join(filter(None, (column.title, column.unit, column.arrow))),
             below=column.by,
             group=column.group,
+            block=column.block,
+            spare=column.spare,
         )
     first, _, second = column.title.rpartition(" ")
     title = f"{column.title} {column.arrow}".strip()
     if first:  # two words share the two lines
-        return Head(title=first, below=f"{second} {column.arrow}".strip(), group=column.group)
+        return Head(
+            title=first,
+            below=f"{second} {column.arrow}".strip(),
+            group=column.group,
+            block=column.block,
+            spare=column.spare,
+        )
     below = f"({column.unit})" if column.unit else ""
-    return Head(title=title, below=below, group=column.group)
+    return Head(
+        title=title, below=below, group=column.group, block=column.block, spare=column.spare
+    )

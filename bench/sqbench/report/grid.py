@@ -19,12 +19,16 @@ class Head:
     """A column's head: title, what belongs beneath it, and whether its cells are numbers.
 
     ``group`` is shown above the first of neighbours that share it, where there are several groups.
+    Where a terminal is too narrow, what is ``spare`` goes first, and neighbours of one ``block``
+    stay together.
     """
 
     title: str
     below: str = ""
     number: bool = True
     group: str = ""
+    block: str = ""
+    spare: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +43,23 @@ class GridCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Rows in groups, with a title above and notes below."""
+    """Rows in groups, with a title above and notes below; one that is ``whole`` is never put into
+    blocks, as its rows are not told by their first column alone."""
 
     title: str
     heads: Sequence[Head]
     groups: Sequence[Sequence[Sequence[GridCell]]]
     notes: Sequence[str] = ()
+    whole: bool = False
+
+
+def of_columns(grid: Grid, columns: Sequence[int]) -> Grid:
+    """The grid with these of its columns, without title and notes."""
+    return Grid(
+        title="",
+        heads=[grid.heads[i] for i in columns],
+        groups=[[[row[i] for i in columns] for row in group] for group in grid.groups],
+    )
 
 
 LEVELS = (0, 1, 2)

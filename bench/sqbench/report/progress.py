@@ -231,7 +231,11 @@ class Progress:
 
     def finish(self, outcome: Outcome, out: Path) -> None:
         """Say what was done and what is missing, and why."""
-        self.missing()
+        self.note(f"{self.conclude(outcome)}. Next: sqbench table {out}")
+
+    def conclude(self, outcome: Outcome, where: str = "in the records") -> str:
+        """Say what is missing, and why, and what a user should know; returns what was done."""
+        self.missing(where)
         for remark in outcome.remarks:
             self.note(remark)
         parts = [f"{outcome.scored} scored"]
@@ -246,4 +250,4 @@ class Progress:
                 text += f", {outcome.unpredicted} failed"
             if outcome.predicted_kept:
                 text += f", {outcome.predicted_kept} were there already"
-        self.note(f"{text}. Next: sqbench table {out}")
+        return text
