@@ -71,6 +71,7 @@ class Codec2(FrameCodec):
 def _fresh_library() -> Iterator[Any]:
     """A copy of libcodec2, with its static variables as they are at a program's start."""
     import _ctypes
+
     import pycodec2
 
     folder = Path(pycodec2.__file__).parent.parent / "pycodec2.libs"
