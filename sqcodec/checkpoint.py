@@ -149,7 +149,8 @@ def load_checkpoint(
             expected=f"weights of {config.name}",
             found=f"weights of {found.name}"
             + ("" if found.name != config.name else " with other settings"),
-            remedy=f"Load them as {found.name}, or name another file.",
+            remedy="They know their config: SQCodec.from_pretrained(PATH), or "
+            "--codec sqcodec --weights PATH.",
         )
     tensors = load_file(path)
     return build_model(found, tensors, {"": str(path)}), card

@@ -90,13 +90,9 @@ def _set_process() -> list[Callable[[], None]]:
 
     # TF32 and bfloat16 products, which `torch.set_float32_matmul_precision` allows.
     for backend in (cuda.matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv):
-        ensure(
-            backend.fp32_precision,
-            "ieee",
-            partial(setattr, backend, "fp32_precision"),
-        )
+        ensure(backend.fp32_precision, "ieee", partial(setattr, backend, "fp32_precision"))
     # The fastest of cuDNN's algorithms is another one on another day.
-    ensure(cudnn.benchmark, False, lambda value: setattr(cudnn, "benchmark", value))
+    ensure(cudnn.benchmark, False, partial(setattr, cudnn, "benchmark"))
     for kind in ("flash", "mem_efficient", "math"):  # torch.nn.attention.sdpa_kernel
         ensure(getattr(cuda, f"{kind}_sdp_enabled")(), True, getattr(cuda, f"enable_{kind}_sdp"))
     return restore

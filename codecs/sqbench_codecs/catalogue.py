@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -50,7 +51,7 @@ class CodecEntry:
 
     def missing(self) -> list[str]:
         """Required modules that are not installed."""
-        return [name for name in self.requires if importlib.util.find_spec(name) is None]
+        return [name for name in self.requires if not _installed(name)]
 
     def readiness(self) -> str:
         """``ready``, with the weights at hand, or what is missing and the line that cures it."""
@@ -85,6 +86,14 @@ class CodecEntry:
         codec: Codec = cls(self.spec, weights=weights, device=device, **self.options)
         codec.origin = dict(self.origin)
         return codec
+
+
+def _installed(name: str) -> bool:
+    """Whether a module can be found."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # one that is imported and does not say where from
+        return name in sys.modules
 
 
 FAMILIES = (

@@ -30,7 +30,7 @@ from sqcodec.train.losses.perceptual import WhisperPerceptual
 from sqcodec.train.monitor import Monitor, Silent
 from sqcodec.train.networks import Average, adversary_learner, codec_learner
 from sqcodec.train.objective import Objective
-from sqcodec.train.recipes.recipe import Recipe
+from sqcodec.train.recipes.recipe import Recipe, keys
 from sqcodec.train.record import write_json
 from sqcodec.train.signals import Stop
 from sqcodec.train.state import TrainState
@@ -140,6 +140,8 @@ class Trainer:
         crop_s = self.length / self.config.sample_rate
         log = Log(self.out, self.state.step) if self.world.leads else None
         board = Board(self.out, self.config.sample_rate) if self.world.leads else None
+        if board:
+            board.describe(dict(keys(self.recipe)))
         batches = Prefetcher(self._batch, self.state.step * self.recipe.accumulate)
         recent: list[dict[str, float]] = []
         since = saved = time.monotonic()
@@ -153,7 +155,7 @@ class Trainer:
                     recent.append(row)
                     if log and board:
                         log.write("step", {"step": self.state.step, **row})
-                        board.scalars({"step": self.state.step, **row})
+                        board.step({"step": self.state.step, **row})
                         monitor.step({"step": self.state.step, **row})
                     stopping = self.world.any(bool(stop.signal), self.device)
                     last = self.state.step == self.recipe.max_steps
@@ -162,7 +164,7 @@ class Trainer:
                         report = validator.report(self.state, recent, crop_s, board, stopping)
                         if log and board:
                             log.write("report", report)
-                            board.scalars(report)
+                            board.report(report)
                             monitor.report(report)
                         recent, since = [], time.monotonic()
                         saved = since

@@ -18,7 +18,7 @@ from sqcodec.train.cadence import Cadence
 from sqcodec.train.checkpoints import Checkpoints
 from sqcodec.train.data.corpus import Corpus
 from sqcodec.train.distributed import World
-from sqcodec.train.evaluation import Benchmark, Crops, better
+from sqcodec.train.evaluation import Benchmark, Crops, better, heard
 from sqcodec.train.logs import Board
 from sqcodec.train.recipes.recipe import Recipe
 from sqcodec.train.state import TrainState
@@ -96,11 +96,12 @@ class Validator:
         """What is measured of the weights as they are."""
         values = self.crops.measure(state.evaluated)
         if board:
-            for domain, crops in self.crops.batches.items():
+            first = state.step <= self.cadence.every
+            device = next(state.evaluated.parameters()).device
+            for domain, clip in heard(self.corpus, self.held_out).items():
                 with torch.no_grad():
-                    decoded = state.evaluated(crops[:1])[0]
-                first = state.step <= self.cadence.every
-                board.pair(domain, crops[0], decoded, 0 if first else state.step)
+                    decoded = state.evaluated(clip[None].to(device))[0]
+                board.pair(domain, clip, decoded, 0 if first else state.step)
         every, last = self.cadence.evaluate_every, state.step == self.recipe.max_steps
         if values and every and not stopping and (last or state.step % every == 0):
             try:

@@ -208,6 +208,23 @@ def test_reports_have_what_a_reader_needs(root: Path, tmp_path: Path) -> None:
     assert list((run.out / "tensorboard").iterdir())
 
 
+def test_the_board_has_groups_and_whole_clips(root: Path, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = _adversarial(root, tmp_path / "out", max_steps=1)
+    run.run()
+    board = EventAccumulator(str(run.out / "tensorboard"))
+    board.Reload()
+    scalars = set(board.Tags()["scalars"])
+    assert {tag.split("/")[0] for tag in scalars} == {"loss", "val", "codes", "time"}
+    assert {"loss/l1", "loss/lr", "val/snr_db", "codes/code_usage", "time/step_s"} <= scalars
+    assert len(board.Scalars("loss/loss")) == 1  # the report's mean is not a second value
+    assert "recipe/text_summary" in board.Tags()["tensors"]
+    longest = max(clip.length for clip in run.held_out if clip.domain == "speech")
+    (audio,) = board.Audio("val/speech_original")
+    assert audio.length_frames == longest
+
+
 def test_the_benchmark_scores_held_out_clips(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ COMMANDS = (
     "complexity",
     "tokens",
     "listen",
+    "train",
     "doctor",
     "fetch",
     "encode",

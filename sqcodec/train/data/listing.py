@@ -130,8 +130,9 @@ def _in_folder(root: Path, manifest: Manifest, prefix: str) -> list[Entry]:
     entries = []
     for name in files:
         domain = name.split("/")[0] if "/" in name else root.resolve().name
-        found: list[Row | None] = [*by_name[name]] or [None]
-        entries += [_entry(root / name, name, domain, prefix, row) for row in found]
+        clips: list[Row | None] = [*by_name[name]]
+        for clip in clips or [None]:
+            entries.append(_entry(root / name, name, domain, prefix, clip))
     return entries
 
 
