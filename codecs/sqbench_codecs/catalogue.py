@@ -30,6 +30,7 @@ class CodecEntry:
             without weights; empty for a codec that is not neural.
         weights: says which weights are at hand, without loading them (``None``: has none).
         summary: a few words for listings.
+        prefixes: whether its first codebooks, any number of them, are a codec too.
     """
 
     spec: CodecSpec
@@ -41,6 +42,7 @@ class CodecEntry:
     network: str = ""
     weights: Callable[[], str] | None = None
     summary: str = ""
+    prefixes: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -142,7 +144,15 @@ def _adopt(found: Any, name: str, origin: dict[str, str]) -> CodecEntry:
     )
 
 
-CODECS: Registry[CodecEntry] = Registry("codec", "sqbench.codecs", _builtin, _adopt)
+def _made(name: str) -> CodecEntry | None:
+    """Operating points by number of codebooks, and repositories of the hub."""
+    from sqbench_codecs.hub_models import hub_entry
+    from sqbench_codecs.points import point
+
+    return hub_entry(name) or point(name.lower(), CODECS)
+
+
+CODECS: Registry[CodecEntry] = Registry("codec", "sqbench.codecs", _builtin, _adopt, _made)
 """Every known codec; third parties join through the entry-point group ``sqbench.codecs``."""
 
 

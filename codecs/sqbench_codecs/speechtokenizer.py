@@ -33,6 +33,7 @@ FOLDER = "speechtokenizer_hubert_avg"
 class SpeechTokenizer(NeuralCodec):
     """EnCodec's network with an LSTM that sees the whole clip, both ways."""
 
+    prefixes = True
     long = LongAudio(whole_s=60, chunk_s=30, context_s=2)
 
     @staticmethod
