@@ -146,8 +146,9 @@ def _adopt(found: Any, name: str, origin: dict[str, str]) -> CodecEntry:
 
 def _made(name: str) -> CodecEntry | None:
     """Operating points by number of codebooks, and repositories of the hub."""
-    from sqbench_codecs.hub_models import hub_entry
-    from sqbench_codecs.points import point
+    # By name, as families are: both make entries of the class below.
+    hub_entry = resolve("sqbench_codecs.hub_models:hub_entry")
+    point = resolve("sqbench_codecs.points:point")
 
     return hub_entry(name) or point(name.lower(), CODECS)
 
