@@ -45,7 +45,8 @@ class NeuCodec(XCodec2):
         from transformers import NeuCodecConfig, NeuCodecModel
 
         # Some parameters are made past the default device.
-        return NeuCodecModel(NeuCodecConfig()).to(torch.get_default_device())
+        network: nn.Module = NeuCodecModel(NeuCodecConfig())
+        return network.to(torch.get_default_device())
 
     @staticmethod
     @cache

@@ -46,7 +46,8 @@ class XCodec2(NeuralCodec):
         from transformers import Xcodec2Config, Xcodec2Model
 
         # Some parameters are made past the default device.
-        return Xcodec2Model(Xcodec2Config()).to(torch.get_default_device())
+        network: nn.Module = Xcodec2Model(Xcodec2Config())
+        return network.to(torch.get_default_device())
 
     @staticmethod
     def parts(spec: CodecSpec) -> Mapping[str, Sequence[str]]:
