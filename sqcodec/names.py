@@ -37,7 +37,10 @@ def tensors_in(content: Any, of: str) -> dict[str, Tensor]:
         walk(content, "")
     if not found:
         raise InputError(
-            of, expected="a state dict of tensors", found=f"a {type(content).__name__} without any"
+            of,
+            expected="a state dict of tensors",
+            found=f"a {type(content).__name__} without any",
+            remedy="Name the file that a training wrote.",
         )
     return found
 

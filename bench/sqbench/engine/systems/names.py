@@ -21,8 +21,8 @@ _OPERATING_POINT = re.compile(r"\d+(\.\.\d+)?(:\d+)?(#.*)?")
 def expand(names: Sequence[str]) -> list[str]:
     """The systems that names stand for, each once, in their order.
 
-    ``a,b`` are two, ``dac-16k-*`` all codecs of that pattern, ``dac-24k@1..32:8`` a ladder of
-    numbers of codebooks, ``@paper`` those of the paper's Table 1; weights behind a pattern
+    ``a,b`` are two, ``dac-24k@1..32:8`` a ladder of numbers of codebooks, ``dac-16k-*`` all codecs
+    of that pattern, ``@paper`` those of the paper's Table 1; weights behind a pattern
     (``sqcodec-*@official``) are for each. Files, folders and interpreters are taken as they are.
 
     Raises:
