@@ -311,7 +311,7 @@ def _nanocodec(name: str, folder: Path) -> None:
             if "up_sample_conv_layers" in key:  # the package leaves these as memory was
                 nn.init.normal_(parameter, std=0.1)
             if "audio_encoder.post_conv.conv.weight" in key:
-                parameter.mul_(200)
+                parameter.mul_(18000)  # as drawn, all codes are one
     state = nemo_state(network) | {"discriminator.layer.weight": torch.zeros(3)}
     data = io.BytesIO()
     torch.save(state, data)
