@@ -149,8 +149,8 @@ def _made(name: str) -> CodecEntry | None:
     # By name, as families are: both make entries of the class below.
     hub_entry = resolve("sqbench_codecs.hub_models:hub_entry")
     point = resolve("sqbench_codecs.points:point")
-
-    return hub_entry(name) or point(name.lower(), CODECS)
+    found: CodecEntry | None = hub_entry(name) or point(name.lower(), CODECS)
+    return found
 
 
 CODECS: Registry[CodecEntry] = Registry("codec", "sqbench.codecs", _builtin, _adopt, _made)
