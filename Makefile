@@ -51,6 +51,7 @@ types: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/network.py
 	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/main_job.py
 
 # Our quantizers against a library newer than the one that the conformance tests pin: it goes into a
 # folder of its own, ahead of .venv on the path. Records what the default tests compare with.

@@ -17,7 +17,7 @@ import csv
 import math
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -200,12 +200,7 @@ def main() -> int:
                 append(options.out, found)
                 rows += found
                 print(variant.name, cell.source, flush=True)
-    print("| change | source | growth, STE | exponent | pressure | deviation, mSTE | pressure |")
-    print("|---|---|---:|---:|---:|---:|---:|")
-    for variant in VARIANTS:
-        for cell in CELLS:
-            if found := of(rows, variant, cell):
-                print(line(variant.name, found))
+    print("\n".join(table(rows)))
     return 0
 
 
@@ -237,19 +232,30 @@ def _source(cell: Cell) -> str:
     return f"{cell.source_name}, {cell.bits} bits"
 
 
-def line(name: str, rows: Sequence[Row]) -> str:
-    """A variant and cell as a row of the table: medians, [lowest, highest]."""
-    texts = []
-    for estimator, what in (("ste", "growth"), ("mste", "deviation")):
-        mine = [row for row in rows if row["estimator"] == estimator]
-        size, exponent, push = (
-            sorted(float(row[key]) for row in mine) for key in (what, "exponent", "pressure")
-        )
-        texts.append(f"{statistics.median(size):.3g} [{size[0]:.2g}, {size[-1]:.2g}]")
-        if estimator == "ste":
-            texts.append(f"{statistics.median(exponent):.1f}")
-        texts.append(f"{statistics.median(push):.2g}")
-    return f"| {name} | {rows[0]['source']} | " + " | ".join(texts) + " |"
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Markdown: a line a variant, medians over seeds, [lowest, highest]."""
+    sources = [_source(cell) for cell in CELLS]
+    heads = [f"STE's growth, {source} | exponent | mSTE's deviation" for source in sources]
+    yield f"| change | {' | '.join(heads)} |"
+    yield "|---|" + "---:|" * 3 * len(sources)
+    for variant in VARIANTS:
+        texts = [variant.name]
+        for cell in CELLS:
+            found = of(rows, variant, cell)
+            texts += [
+                _median(found, "ste", "growth"),
+                _median(found, "ste", "exponent", whole=False),
+                _median(found, "mste", "deviation", whole=False),
+            ]
+        yield f"| {' | '.join(texts)} |"
+
+
+def _median(rows: Sequence[Row], estimator: str, name: str, whole: bool = True) -> str:
+    numbers = sorted(float(row[name]) for row in rows if row["estimator"] == estimator)
+    if not numbers:
+        return "\u2013"
+    middle = statistics.median(numbers)
+    return f"{middle:.2g} [{numbers[0]:.2g}, {numbers[-1]:.2g}]" if whole else f"{middle:.1f}"
 
 
 if __name__ == "__main__":

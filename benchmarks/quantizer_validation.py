@@ -32,8 +32,8 @@ import torch
 from rank_agreement import agreement
 from reduced_codecs import CONFIG, KINDS, Codec, State, cell_of, held_out
 from torch import Tensor
+from toys import TOYS, scores
 
-from sqbench.quantization.experiment import train
 from sqcodec.train.data.corpus import Corpus
 
 SHARED = Path(os.environ.get("SQBENCH_SHARED", Path(__file__).resolve().parents[2] / "shared"))
@@ -45,7 +45,6 @@ METHODS = {
     "cascade": ("ste", "ste+cl0.25", "mste", "rotation", "soft", "gaussian", "diveq"),
     "dac": ("ste", "ste+cl0.25", "mste", "rotation", "soft", "gaussian", "diveq"),
 }
-SOURCES = ("gaussian", "correlated", "student")
 FIELDS = (
     "kind", "method", "base", "seed", "source", "base_steps", "steps", "snr_db", "stft", "cpu_s",
 )  # fmt: skip
@@ -104,24 +103,29 @@ class Plan:
             for base in range(self.options.bases):
                 for kind in self.kinds:
                     self._codecs(kind, base, seed)
-                    self._toys(kind, SOURCES[:1])
+                    self._toys(kind, list(TOYS)[:1])
         for kind in self.kinds:
-            self._toys(kind, SOURCES)
+            self._toys(kind, list(TOYS))
 
-    def _toys(self, kind: str, sources: Sequence[str]) -> None:
-        for source in sources:
-            for method in METHODS[kind]:
-                key = {"kind": kind, "method": method, "base": TOY, "source": source}
-                seeds = [s for s in range(self.options.seeds) if not self.table.has(**key, seed=s)]
-                if not seeds:
-                    continue
-                cell = cell_of(kind, method, source)
-                for trial in train(cell, seeds):
-                    snr = trial.values["snr_db"]
-                    self.table.add(
-                        **key, seed=trial.seed, steps=cell.steps, cpu_s=trial.cpu_s,
-                        snr_db=math.nan if snr is None else snr,
-                    )  # fmt: skip
+    def _toys(self, kind: str, names: Sequence[str]) -> None:
+        for name in names:
+            keys = [
+                {"kind": kind, "method": method, "base": TOY, "source": name}
+                for method in METHODS[kind]
+            ]
+            seeds = range(self.options.seeds)
+            if all(self.table.has(**key, seed=seed) for key in keys for seed in seeds):
+                continue
+            started = time.process_time()
+            cells = [cell_of(kind, method, TOYS[name].source) for method in METHODS[kind]]
+            found = scores(cells, seeds, TOYS[name])
+            cost = (time.process_time() - started) / len(cells) / len(seeds)
+            for key, of_method in zip(keys, found, strict=True):
+                for seed, snr in zip(seeds, of_method, strict=True):
+                    if not self.table.has(**key, seed=seed):
+                        self.table.add(
+                            **key, seed=seed, steps=cells[0].steps, snr_db=snr, cpu_s=cost
+                        )
 
     def _codecs(self, kind: str, base: int, seed: int) -> None:
         steps = {"base_steps": self.options.base_steps, "steps": self.options.steps}
@@ -133,11 +137,11 @@ class Plan:
             started = time.process_time()
             codec = Codec(kind, method, seed, self.corpus, state)
             finite = codec.train(self.options.steps, quantized=True)
-            scores = codec.measure(self.crops) if finite else {}
+            measured = codec.measure(self.crops) if finite else {}
             self.table.add(
                 **key,
-                snr_db=scores.get("snr_db", math.nan),
-                stft=scores.get("stft", math.nan),
+                snr_db=measured.get("snr_db", math.nan),
+                stft=measured.get("stft", math.nan),
                 cpu_s=time.process_time() - started,
             )
 
@@ -148,11 +152,11 @@ class Plan:
             started = time.process_time()
             codec = Codec(kind, "ste", BASE_SEED + base, self.corpus)
             codec.train(steps, quantized=False)
-            scores = codec.measure(self.crops, quantized=False)
+            measured = codec.measure(self.crops, quantized=False)
             torch.save(codec.model.state_dict(), path.with_suffix(".part"))
             path.with_suffix(".part").rename(path)
             self.table.add(
-                kind=kind, method=NO_QUANTIZER, base=base, base_steps=steps, steps=0, **scores,
+                kind=kind, method=NO_QUANTIZER, base=base, base_steps=steps, steps=0, **measured,
                 cpu_s=time.process_time() - started,
             )  # fmt: skip
         state: dict[str, Tensor] = torch.load(path, weights_only=True)
@@ -193,9 +197,9 @@ def _table(kind: str, rows: Sequence[Row], toys: Sequence[Row]) -> Iterator[str]
 
 
 def _correlations(kind: str, rows: Sequence[Row], toys: Sequence[Row]) -> Iterator[str]:
-    yield "\n| bench's source | codec's score | rank correlation | p | methods | bases |"
+    yield "\n| bench | codec's score | rank correlation | p | methods | bases |"
     yield "|---|---|---:|---:|---:|---:|"
-    for source in SOURCES:
+    for source in TOYS:
         toy = {
             m: [_number(r["snr_db"]) for r in toys if r["method"] == m and r["source"] == source]
             for m in METHODS[kind]

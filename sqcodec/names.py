@@ -40,7 +40,7 @@ def tensors_in(content: Any, of: str) -> dict[str, Tensor]:
             of,
             expected="a state dict of tensors",
             found=f"a {type(content).__name__} without any",
-            remedy="Save the network's state_dict().",
+            remedy="Name the file that a training wrote.",
         )
     return found
 

@@ -216,7 +216,7 @@ def _xcodec2(name: str, folder: Path) -> None:
     )
     network = getattr(transformers, f"{family}Model")(config)
     with torch.no_grad():
-        network.quantizer.project_in.weight.mul_(8)
+        network.quantizer.project_in.weight.mul_(8000)  # as drawn, all codes are one
     network.save_pretrained(folder)
 
 
@@ -304,11 +304,14 @@ def _nanocodec(name: str, folder: Path) -> None:
 
     from sqbench_codecs.nanocodec import NAME, NanoCodec
 
-    network = NanoCodec.skeleton(CODECS.get(name).spec)
+    network: Any = NanoCodec.skeleton(CODECS.get(name).spec)
+    enliven(network.audio_encoder)
     with torch.no_grad():
         for key, parameter in network.named_parameters():
+            if "up_sample_conv_layers" in key:  # the package leaves these as memory was
+                nn.init.normal_(parameter, std=0.1)
             if "audio_encoder.post_conv.conv.weight" in key:
-                parameter.mul_(20)
+                parameter.mul_(18000)  # as drawn, all codes are one
     state = nemo_state(network) | {"discriminator.layer.weight": torch.zeros(3)}
     data = io.BytesIO()
     torch.save(state, data)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import ctypes
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +30,8 @@ MODES = {
 The delay of a vocoder, whose waveform is not that of its input, is that of its envelope: 160 and
 240 samples to within 10, with a harmonic tone that is switched on and off.
 """
+_MODE_NUMBERS = {3200: 0, 2400: 1, 1600: 2, 1400: 3, 1300: 4, 1200: 5, 700: 8}
+"""Of ``codec2.h``."""
 
 
 class Codec2(FrameCodec):
@@ -50,11 +56,36 @@ class Codec2(FrameCodec):
             yield encoder.encode(int16(frame))
 
     def unpack(self, packets: Sequence[bytes]) -> Iterable[Waveform]:
-        import pycodec2
+        # The decoder draws phases from a counter of the library's that nothing resets, so what it
+        # gives depends on all that it decoded before; in a library of its own it starts anew.
+        with _fresh_library() as library:
+            decoder = library.codec2_create(_MODE_NUMBERS[self._mode])
+            out = np.empty(self.framing.samples, np.int16)
+            for packet in packets:
+                library.codec2_decode(decoder, out.ctypes.data, packet)
+                yield out.astype(np.float32) / 32768.0
+            library.codec2_destroy(decoder)
 
-        decoder = pycodec2.Codec2(self._mode)
-        for packet in packets:
-            yield decoder.decode(packet).astype(np.float32) / 32768.0
+
+@contextmanager
+def _fresh_library() -> Iterator[Any]:
+    """A copy of libcodec2, with its static variables as they are at a program's start."""
+    import _ctypes
+
+    import pycodec2
+
+    folder = Path(pycodec2.__file__).parent.parent / "pycodec2.libs"
+    with tempfile.NamedTemporaryFile(suffix=".so") as copy:
+        copy.write(next(folder.glob("libcodec2*")).read_bytes())
+        copy.flush()
+        library = ctypes.CDLL(copy.name)
+    library.codec2_create.restype = ctypes.c_void_p
+    library.codec2_decode.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p]
+    library.codec2_destroy.argtypes = [ctypes.c_void_p]
+    try:
+        yield library
+    finally:
+        _ctypes.dlclose(library._handle)
 
 
 def entries() -> list[CodecEntry]:

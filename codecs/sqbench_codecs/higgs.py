@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqbench_codecs.base import CodecSpec
 from sqbench_codecs.catalogue import CodecEntry
+from sqbench_codecs.encodec import least_bandwidth
 from sqbench_codecs.neural import rate_name, uniform_spec
 from sqbench_codecs.pretrained import Published, load_transformers
 from sqbench_codecs.xcodec import XCodec
@@ -64,9 +65,9 @@ class Higgs(XCodec):
 
     @staticmethod
     def encode_batch(network: Any, audio: Tensor, spec: CodecSpec) -> Tensor:
-        bandwidth = spec.num_codebooks * BOOK_BPS / 1000
+        bandwidth = least_bandwidth(network, spec.num_codebooks * BOOK_BPS)
         codes: Tensor = network.encode(audio[:, None], bandwidth=bandwidth).audio_codes
-        return codes
+        return codes[:, : spec.num_codebooks]
 
 
 def entries() -> list[CodecEntry]:

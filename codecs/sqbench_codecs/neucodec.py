@@ -41,9 +41,12 @@ class NeuCodec(XCodec2):
 
     @staticmethod
     def skeleton(spec: CodecSpec) -> nn.Module:
+        import torch
         from transformers import NeuCodecConfig, NeuCodecModel
 
-        return NeuCodecModel(NeuCodecConfig())
+        # Some parameters are made past the default device.
+        network: nn.Module = NeuCodecModel(NeuCodecConfig())
+        return network.to(torch.get_default_device())
 
     @staticmethod
     @cache

@@ -76,10 +76,12 @@ class NeuralCodec(Codec):
         least: multiples (see `multiple`) that a clip is padded to at least.
         shares_batches: whether clips of one length may share a batch.
         long: see `LongAudio`.
+        prefixes: whether the first codebooks, any number of them, are a codec too.
     """
 
     least: int = 1
     shares_batches: bool = True
+    prefixes: bool = False
     long: LongAudio
 
     def __init__(self, spec: CodecSpec, *, weights: str = "auto", device: str = "cpu") -> None:
@@ -240,6 +242,7 @@ class NeuralCodec(Codec):
             aliases=aliases,
             weights=partial(readiness, cls.published(spec)),
             summary=summary,
+            prefixes=cls.prefixes,
         )
 
     @staticmethod

@@ -45,6 +45,8 @@ class Registry(Generic[E]):
         builtin: gives the project's own entries; called once, at first use.
         adopt: turns whatever a third party exposes (a class) into an entry; the second argument
             is the name it was found under, the third the ``settings`` that identify its source.
+        made: makes the entry of a name that describes it (``dac-24k@8``) instead of being listed;
+            ``None`` for a name of another kind.
     """
 
     def __init__(
@@ -53,8 +55,9 @@ class Registry(Generic[E]):
         group: str,
         builtin: Callable[[], Iterable[E]],
         adopt: Callable[[Any, str, dict[str, str]], E],
+        made: Callable[[str], E | None] = lambda name: None,
     ) -> None:
-        self.kind, self.group = kind, group
+        self.kind, self.group, self._made = kind, group, made
         self._builtin, self._adopt = builtin, adopt
         self._entries: dict[str, E] = {}
         self._aliases: dict[str, str] = {}
@@ -115,6 +118,8 @@ class Registry(Generic[E]):
             each = self._aliases.get(each, each)
             if each in self._entries:
                 return self._entries[each]
+        if made := self._made(name):
+            return made
         if name.endswith(".py"):
             local.no_class(self.kind, name)
         known = [*self._entries, *self._aliases]

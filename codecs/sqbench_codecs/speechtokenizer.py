@@ -33,6 +33,7 @@ FOLDER = "speechtokenizer_hubert_avg"
 class SpeechTokenizer(NeuralCodec):
     """EnCodec's network with an LSTM that sees the whole clip, both ways."""
 
+    prefixes = True
     long = LongAudio(whole_s=60, chunk_s=30, context_s=2)
 
     @staticmethod
@@ -91,6 +92,7 @@ def _class() -> Any:
         assert spec is not None
         package = types.ModuleType("speechtokenizer")
         package.__path__ = list(spec.submodule_search_locations or ())
+        package.__spec__ = spec
         sys.modules["speechtokenizer"] = package
     return importlib.import_module("speechtokenizer.model").SpeechTokenizer
 

@@ -42,9 +42,12 @@ class XCodec2(NeuralCodec):
 
     @staticmethod
     def skeleton(spec: CodecSpec) -> nn.Module:
+        import torch
         from transformers import Xcodec2Config, Xcodec2Model
 
-        return Xcodec2Model(Xcodec2Config())
+        # Some parameters are made past the default device.
+        network: nn.Module = Xcodec2Model(Xcodec2Config())
+        return network.to(torch.get_default_device())
 
     @staticmethod
     def parts(spec: CodecSpec) -> Mapping[str, Sequence[str]]:

@@ -86,7 +86,8 @@ def test_dry_run_reads_a_cache_and_adds_nothing(
     monkeypatch.setattr("sqcodec.train.data.corpus._decode", decoded_again)
     assert main(["--data", str(root), "--out", str(out), "--recipe", "cpu", "--dry-run"]) == 0
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
-    assert not list(scratch.iterdir())
+    # torch keeps a folder of its own there.
+    assert not [p for p in scratch.iterdir() if not p.name.startswith("torchinductor")]
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
         # Of what a command does not know it tells itself, with its own usage.
         found, unknown = super().parse_known_args(*arguments, **options)
-        if unknown:
+        # What the trainer's own parsers take is theirs to tell.
+        if unknown and not self.prog.startswith("sqbench train"):
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found, unknown
 

@@ -117,6 +117,11 @@ def _probe(trainer: Trainer, x: Tensor) -> tuple[Tensor, Tensor]:
     return trainer.hard_pass(z, dithered=False).index, measures.deviation(z)
 
 
+def hard_snr_db(trainer: Trainer) -> Tensor:
+    """SNR of a trainer's networks with the hard quantizer on fresh data ``[S]``, dB."""
+    return _quality(trainer)["snr_db"]
+
+
 @torch.no_grad()
 def _quality(trainer: Trainer) -> dict[str, Tensor]:
     size = trainer.quantizer.size

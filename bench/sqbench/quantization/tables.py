@@ -99,6 +99,7 @@ def grid(
         heads=heads,
         groups=[_rows(group, trials, columns) for group in groups.values()],
         notes=notes,
+        whole=True,
     )
 
 

@@ -43,12 +43,14 @@ class GridCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Rows in groups, with a title above and notes below."""
+    """Rows in groups, with a title above and notes below; one that is ``whole`` is never put into
+    blocks, as its rows are not told by their first column alone."""
 
     title: str
     heads: Sequence[Head]
     groups: Sequence[Sequence[Sequence[GridCell]]]
     notes: Sequence[str] = ()
+    whole: bool = False
 
 
 def of_columns(grid: Grid, columns: Sequence[int]) -> Grid:

@@ -149,6 +149,8 @@ def _fitting(each: Grid, width: int | None) -> tuple[list[RenderableType], str]:
         return [grid.to_rich(each)], ""
     if whole := _fit(each, width):
         return [whole], ""
+    if each.whole:
+        return [grid.to_rich(each, level=grid.LEVELS[-1])], ""
     kept = [i for i, head in enumerate(each.heads) if not head.spare]
     spare = [head.title for head in each.heads if head.spare]
     left_out = ""
