@@ -28,11 +28,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from memory import peak_rss_bytes
 from metric_pairs import RATE, make_pairs
 
 from sqbench import audio
 from sqbench.engine.pool import WORKER_ENVIRONMENT, ProcessPool
-from sqbench.engine.worker import peak_rss_bytes
 from sqbench.metrics import catalogue
 from sqbench.metrics.protocol import prepare
 from sqbench.scoring import score_folders

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqbench.metrics.base import Metric, Pair
 from sqbench_codecs import Codec, CodecSpec, Codes, Waveform
@@ -91,6 +96,44 @@ def die_on_negative(x: int) -> int:
     if x < 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return 10 * x
+
+
+def die_while_sending(size: int) -> bytes:
+    """More than the line holds, so that it is killed in the middle of it."""
+    threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+    return bytes(size)
+
+
+def unpicklable(x: int) -> object:
+    return (lambda: x) if x < 0 else x
+
+
+class NotReadable:
+    """Pickles; whoever reads it gets an error."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return math.sqrt, (-1.0,)
+
+
+def not_readable(x: int) -> object:
+    return NotReadable() if x < 0 else x
+
+
+def start_a_child_and_hang(path: str) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(path).write_text(str(child.pid))
+    time.sleep(600)
+
+
+def start_a_child_and_die(path: str) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(path).write_text(str(child.pid))
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def close_all_lines(_: object) -> None:
+    os.closerange(3, 256)
+    time.sleep(600)
 
 
 def threads(_: object) -> str:

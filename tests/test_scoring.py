@@ -87,6 +87,28 @@ def test_a_metric_that_breaks_does_not_stop_the_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "status"),
+    [(0.5, "ok"), (1 + 2e-16, "ok"), (-0.1, "failed"), (1.1, "failed")],
+    ids=["inside", "rounding", "below", "above"],
+)
+def test_a_value_outside_of_its_bounds_is_a_defect_of_the_metric(
+    value: float, status: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "bounded.py"
+    path.write_text(
+        "from sqbench.metrics.base import Metric\n"
+        "class Bounded(Metric):\n"
+        "    name, version, direction, bounds = 'bounded', 1, 'higher', (0.0, 1.0)\n"
+        "    def measure(self, pair):\n"
+        f"        return {value!r}\n"
+    )
+    (found,) = measure_pair(voice(0.5), 16000, voice(0.5), 16000, [f"{path}:Bounded"])
+    assert found.status == status
+    if status == "failed":
+        assert found.reason == f"bounded gives {value}, outside of its bounds 0.0 to 1.0"
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         {"metrics": ["sdrr"]},

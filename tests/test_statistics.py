@@ -112,3 +112,19 @@ def test_no_pairs() -> None:
     result = paired([], higher_is_better=True)
     assert (result.difference, result.n, result.win_rate) == (None, 0, None)
     assert result.interval.reason == "no value"
+
+
+def test_sets_are_drawn_apart() -> None:
+    """Drawn alike, a set and its negative would cancel in every resample."""
+    values = RNG.normal(0.0, 1.0, 25)
+    found = bootstrap([values, -values])
+    assert found.low is not None
+    assert found.high is not None
+    assert found.high - found.low > 0.1
+
+
+def test_a_sets_draws_do_not_depend_on_the_sets_before_it() -> None:
+    """A constant set adds no spread, however large it is."""
+    few, many = (bootstrap([np.full(n, 2.0), SETS[1]]) for n in (2, 50))
+    assert few.low == pytest.approx(many.low, abs=1e-12)
+    assert few.high == pytest.approx(many.high, abs=1e-12)

@@ -9,8 +9,9 @@ import audio_fixtures
 import numpy as np
 
 from sqcodec.config import SQCodecConfig
+from sqcodec.train.cadence import Cadence
 from sqcodec.train.data.corpus import Corpus
-from sqcodec.train.loop import Cadence, Trainer
+from sqcodec.train.loop import Trainer
 from sqcodec.train.recipes.recipe import Recipe, load_recipe
 
 TINY = SQCodecConfig(

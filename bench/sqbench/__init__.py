@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqbench.api import evaluate
     from sqbench.errors import InputError
+    from sqbench.report.results import Results
     from sqbench.scoring import score, score_folders
-    from sqbench.store.frame import Results
 
 __version__ = "0.1.0"
 __all__ = ["InputError", "Results", "__version__", "evaluate", "score", "score_folders"]
 
 _HOME = {
     "evaluate": "sqbench.api",
-    "Results": "sqbench.store.frame",
+    "Results": "sqbench.report.results",
     "score": "sqbench.scoring",
     "score_folders": "sqbench.scoring",
     "InputError": "sqbench.errors",
@@ -31,3 +31,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

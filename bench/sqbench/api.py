@@ -8,21 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sqbench.data.base import Source
+from sqbench.data.files import listed
 from sqbench.data.resolve import open_source
 from sqbench.engine.assignment import Assignment, assign
 from sqbench.engine.jobs import Selection, nothing, select
 from sqbench.engine.monitor import Monitor, Quiet
-from sqbench.engine.options import Options
+from sqbench.engine.options import Options, cores
 from sqbench.engine.plan import Outcome, Plan
 from sqbench.engine.pool import ProcessPool
 from sqbench.engine.run import execute
 from sqbench.engine.systems.base import System
+from sqbench.engine.systems.names import expand
 from sqbench.engine.systems.opening import check_names
 from sqbench.errors import InputError
 from sqbench.metrics.protocol import DEFAULT, check
+from sqbench.report.results import Results
 from sqbench.store import reader as stores
-from sqbench.store.frame import Results
-from sqbench.suites import APPLICATIONS, metrics_of
+from sqbench.suites import APPLICATIONS, metrics_of, what_is_left_out
 from sqbench_codecs import Codec
 
 
@@ -37,7 +39,7 @@ def evaluate(
     weights: str = "auto",
     out: str | Path | None = None,
     limit: int | None = None,
-    workers: int = 2,
+    workers: int | None = None,
     device: str = "cpu",
     batch_size: int = 8,
     hosts: int = 1,
@@ -46,6 +48,7 @@ def evaluate(
     domain: str | None = None,
     force: bool = False,
     save_audio: bool = False,
+    progress: bool = True,
 ) -> Results:
     """Run codecs over data and score what comes out.
 
@@ -56,19 +59,23 @@ def evaluate(
         True
 
     Args:
-        codecs: registry names, ``file.py:Class``, ``folder:PATH``; or loaded codecs, which stay in
+        codecs: registry names, lists and patterns of them, ``@paper``, ``file.py:Class``,
+            ``folder:PATH``; or loaded codecs, which stay in
             this process: the caller's random numbers are left alone.
         data: a source, or what ``--data`` takes: ``mini``, a folder, a manifest, ``hf:...``.
-        suite: ``signal``, ``application`` or ``all``; ``metrics`` names other metrics instead.
+        suite: ``signal``, ``perceptual``, ``application`` or ``all`` (signal and application);
+            ``metrics`` names other metrics instead.
         evaluators: who listens, in the latter two: ``offline`` (the default), ``protocol``, or
             ``task=name``, with commas between.
         weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path.
         out: results folder; what is there is not computed again. ``None`` keeps nothing on disk.
         limit: at most that many utterances of each set.
-        workers: processes that measure; values do not depend on it.
+        workers: processes that measure, by default one for each core; values do not depend on it.
         hosts: processes that hold a codec given by name; values do not depend on it.
         seed: of the random numbers of codecs that draw some; every clip has its own.
         debug: what a codec raises comes out, instead of costing a clip.
+        progress: say on standard error what is done, in the end what has no score: bars in a
+            terminal, a line now and then elsewhere.
 
     Returns:
         The results in ``out``, of this run and of earlier ones. A codec that cannot be loaded is a
@@ -77,7 +84,10 @@ def evaluate(
     Raises:
         InputError: nothing could be run.
     """
-    chosen = [codecs] if isinstance(codecs, str | Codec | System) else list(codecs)
+    given = [codecs] if isinstance(codecs, str | Codec | System) else list(codecs)
+    chosen: list[str | Codec | System] = []
+    for each in given:
+        chosen += expand([each]) if isinstance(each, str) else [each]
     options = Options(
         suite=suite,
         metrics=metrics,
@@ -85,7 +95,7 @@ def evaluate(
         protocol=protocol,
         weights=weights,
         limit=limit,
-        workers=workers,
+        workers=cores() if workers is None else workers,
         device=device,
         batch_size=batch_size,
         hosts=hosts,
@@ -96,15 +106,27 @@ def evaluate(
     )
     source = open_source(data, domain=domain) if isinstance(data, str) else data
     if out is not None:
-        return _evaluated(chosen, source, Path(out), options)
+        return _evaluated(chosen, source, Path(out), options, progress)
     with tempfile.TemporaryDirectory() as folder:
-        return _evaluated(chosen, source, Path(folder), options)
+        return _evaluated(chosen, source, Path(folder), options, progress)
 
 
 def _evaluated(
-    codecs: Sequence[str | Codec | System], source: Source, out: Path, options: Options
+    codecs: Sequence[str | Codec | System],
+    source: Source,
+    out: Path,
+    options: Options,
+    progress: bool,
 ) -> Results:
-    for name, why in run(codecs, source, out, options).unloaded.items():
+    if progress:
+        from sqbench.report.progress import Progress
+
+        with Progress() as shown:
+            outcome = run(codecs, source, out, options, shown)
+            shown.conclude(outcome, "in `frame`, with status and reason")
+    else:
+        outcome = run(codecs, source, out, options)
+    for name, why in outcome.unloaded.items():
         warnings.warn(f"no results of {name}: {why}", stacklevel=3)
     return Results.load(out)
 
@@ -133,6 +155,9 @@ def run(
     check_names(codecs, options.weights)
     monitor = monitor or Quiet()
     wanted = metrics_of(options.suite, options.metrics)
+    if options.metrics is None:
+        for line in what_is_left_out(options.suite):
+            monitor.note(f"suite {options.suite}: {line}")
     selection = (
         select(source, list(wanted.values()), options.limit, monitor.hashed)
         if wanted
@@ -140,6 +165,8 @@ def run(
     )
     if wanted and not selection.items:
         raise InputError(f"data {source.location}", expected="at least one clip", found="none")
+    if unread := source.unread():
+        monitor.note(f"data {source.location}: not read: {listed(unread)}")
     plan = Plan(
         codecs=codecs,
         selection=selection,

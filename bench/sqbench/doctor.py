@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,8 +18,10 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqbench.errors import InputError
+from sqbench_codecs.extras import pip_line
 from sqbench_codecs.registry import resolve
 
 MAIN_CODEC = "sqcodec-6k"
@@ -24,11 +29,14 @@ MAIN_CODEC = "sqcodec-6k"
 
 REGISTRIES: tuple[tuple[str, str], ...] = (
     ("codec", "sqbench_codecs:CODECS"),
+    ("metric", "sqbench.metrics.catalogue:METRICS"),
     ("evaluator", "sqbench.tasks.evaluators.catalogue:EVALUATORS"),
 )
 """Sections and the registries they show."""
 
 _SKIPPED_EXTRAS = ("dev",)
+_LITTLE_GB = 5.0
+_HUB_S = 2.0  # patience with the hub
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +81,46 @@ def _system() -> Iterator[Finding]:
     yield Finding(section="system", name="Python", ok=ok, state=version, needed=True)
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     yield Finding(section="system", name="cores", ok=True, state=f"{cores}, {platform.machine()}")
+    yield Finding(section="system", name="GPU", ok=True, state=_gpu())
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    yield Finding(
+        section="system", name="disk", ok=free > _LITTLE_GB, state=f"{free:.0f} GB free here"
+    )
+    yield from _hub()
+
+
+def _gpu() -> str:
+    """What the driver says, without torch (``--full`` asks that)."""
+    if shutil.which("nvidia-smi") is None:
+        return "none that nvidia-smi knows"
+    asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"nvidia-smi: {error}"
+    return "; ".join(done.stdout.strip().splitlines()) or done.stderr.strip() or "none"
+
+
+def _hub() -> Iterator[Finding]:
+    """Whether weights and data can be fetched, and where they are kept."""
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE)
+    held = len(list(cache.glob("models--*"))) if cache.is_dir() else 0
+    yield Finding(section="system", name="cache", ok=True, state=f"{held} models in {cache}")
+    if constants.HF_HUB_OFFLINE:
+        yield Finding(section="system", name="hub", ok=True, state="switched off (HF_HUB_OFFLINE)")
+        return
+    host = urlsplit(constants.ENDPOINT).hostname or ""
+    try:
+        socket.create_connection((host, 443), timeout=_HUB_S).close()
+        there, state = True, host
+    except OSError as error:
+        there, state = False, f"{host} does not answer ({error.strerror or error})"
+    yield Finding(
+        section="system", name="hub", ok=there, state=state,
+        cure="" if there else "export HF_HUB_OFFLINE=1, to use what the cache holds at once",
+    )  # fmt: skip
 
 
 def _packages() -> Iterator[Finding]:
@@ -113,7 +161,7 @@ def _package(requirement: Any, extra: str) -> Finding:
     else:
         ok = requirement.specifier.contains(version, prereleases=True)
         state = version if ok else f"{version}, expected {requirement.specifier}"
-    cure = f"pip install 'sqbench[{extra}]'" if extra else f"pip install '{wanted}'"
+    cure = pip_line(extra) if extra else f"pip install '{wanted}'"
     return Finding(
         section="package",
         name=f"{requirement.name} ({extra})" if extra else requirement.name,
@@ -160,13 +208,10 @@ def _registry(section: str, registry: Any) -> Iterator[Finding]:
         if remedy and not ok:
             cure = str(remedy)
         elif missing:
-            cure = (
-                f"pip install 'sqbench[{entry.extra}]'"
-                if entry.extra
-                else (f"pip install {' '.join(missing)}")
-            )
+            cure = pip_line(entry.extra) if entry.extra else f"pip install {' '.join(missing)}"
         elif not ok:
-            cure = f"sqbench run --{section} {entry.name} --weights official --limit 1"
+            family = entry.name.partition("-")[0]
+            cure = f"sqbench fetch --codec '{family}-*'" if section == "codec" else ""
         yield Finding(
             section=section,
             name=entry.name,
@@ -206,7 +251,7 @@ def main_job() -> Iterator[Finding]:
         try:
             outcome = run([MAIN_CODEC], MiniSource(), Path(folder), options)
             failed = outcome.failed
-            state = f"{outcome.computed} scores, {failed} missing"
+            state = f"{outcome.scored} scores, {failed} missing"
         except Exception as error:  # whatever it is, it is what a run would end with
             failed, state = 1, f"{type(error).__name__}: {error}"
     yield Finding(

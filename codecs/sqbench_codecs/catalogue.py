@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqbench_codecs.base import Blueprint, Codec, CodecSpec
+from sqbench_codecs.extras import pip_line
 from sqbench_codecs.registry import Registry, resolve
 from sqcodec.errors import InputError
 
@@ -28,6 +30,7 @@ class CodecEntry:
             without weights; empty for a codec that is not neural.
         weights: says which weights are at hand, without loading them (``None``: has none).
         summary: a few words for listings.
+        prefixes: whether its first codebooks, any number of them, are a codec too.
     """
 
     spec: CodecSpec
@@ -39,6 +42,7 @@ class CodecEntry:
     network: str = ""
     weights: Callable[[], str] | None = None
     summary: str = ""
+    prefixes: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -47,13 +51,13 @@ class CodecEntry:
 
     def missing(self) -> list[str]:
         """Required modules that are not installed."""
-        return [name for name in self.requires if importlib.util.find_spec(name) is None]
+        return [name for name in self.requires if not _installed(name)]
 
     def readiness(self) -> str:
         """``ready``, with the weights at hand, or what is missing and the line that cures it."""
         missing = self.missing()
         if missing:
-            cure = f": pip install 'sqbench[{self.extra}]'" if self.extra else ""
+            cure = f": {pip_line(self.extra)}" if self.extra else ""
             return f"needs {', '.join(missing)}{cure}"
         return "ready" if self.weights is None else self.weights()
 
@@ -76,12 +80,20 @@ class CodecEntry:
                 f"codec {self.name!r}",
                 expected=f"{', '.join(missing)} to be installed",
                 found="not installed",
-                remedy=f"pip install 'sqbench[{self.extra}]'" if self.extra else "Install it.",
+                remedy=f"{pip_line(self.extra)}." if self.extra else "Install it.",
             )
         cls = resolve(self.target) if isinstance(self.target, str) else self.target
         codec: Codec = cls(self.spec, weights=weights, device=device, **self.options)
         codec.origin = dict(self.origin)
         return codec
+
+
+def _installed(name: str) -> bool:
+    """Whether a module can be found."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # one that is imported and does not say where from
+        return name in sys.modules
 
 
 FAMILIES = (
@@ -93,7 +105,16 @@ FAMILIES = (
     "mimi",
     "snac",
     "xcodec",
+    "xcodec2",
+    "neucodec",
+    "higgs",
+    "bigcodec",
+    "speechtokenizer",
+    "nanocodec",
     "opus",
+    "lc3",
+    "codec2",
+    "ffmpeg",
     "controls",
 )
 """Modules of this package with an `entries` function each, in the order of listings."""
@@ -123,8 +144,25 @@ def _adopt(found: Any, name: str, origin: dict[str, str]) -> CodecEntry:
     )
 
 
-CODECS: Registry[CodecEntry] = Registry("codec", "sqbench.codecs", _builtin, _adopt)
+def _made(name: str) -> CodecEntry | None:
+    """Operating points by number of codebooks, and repositories of the hub."""
+    # By name, as families are: both make entries of the class below.
+    hub_entry = resolve("sqbench_codecs.hub_models:hub_entry")
+    point = resolve("sqbench_codecs.points:point")
+
+    return hub_entry(name) or point(name.lower(), CODECS)
+
+
+CODECS: Registry[CodecEntry] = Registry("codec", "sqbench.codecs", _builtin, _adopt, _made)
 """Every known codec; third parties join through the entry-point group ``sqbench.codecs``."""
+
+
+def families() -> dict[str, list[CodecEntry]]:
+    """Every codec by its family, the first word of its name: ``dac-16k-500`` is of ``dac``."""
+    found: dict[str, list[CodecEntry]] = {}
+    for entry in CODECS:
+        found.setdefault(entry.name.partition("-")[0], []).append(entry)
+    return found
 
 
 def load_codec(name: str, *, weights: str = "auto", device: str = "cpu") -> Codec:

@@ -273,7 +273,7 @@ def load_tensors(network: Any, tensors: Mapping[str, Any], where: Path) -> None:
                 found=f"shape {tuple(tensors[key].shape)}",
                 remedy=remedy,
             )
-    network.load_state_dict({key: value.float() for key, value in tensors.items()}, strict=True)
+    network.load_state_dict(dict(tensors), strict=True)  # each in the type that the network has
 
 
 def read_tensors(path: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -72,26 +71,4 @@ def real_paddings(network: nn.Module) -> nn.Module:
                 found |= {"padding_right": right, "padding_left": size - stride - right}
             for name, value in found.items():
                 setattr(module, name, torch.tensor(value, device="cpu"))
-    return network
-
-
-def unrolled_lstms(network: nn.Module) -> nn.Module:
-    """Let every LSTM on the meta device do its products over all steps at once.
-
-    As many multiply-adds, in seconds less: step by step, ten seconds of audio take half a minute.
-    What comes out has no values anyway.
-    """
-
-    def forward(lstm: nn.LSTM, x: Tensor) -> tuple[Tensor, None]:
-        steps = x.reshape(-1, x.shape[-1])
-        for layer in range(lstm.num_layers):
-            of_input, of_state = lstm.all_weights[layer][:2]
-            # Below the functions that counters by name replace: these see the module itself.
-            steps = torch.ops.aten.mm.default(steps, of_input.T)[:, : lstm.hidden_size]
-            torch.ops.aten.mm.default(steps, of_state.T)
-        return steps.view(*x.shape[:-1], lstm.hidden_size), None
-
-    for module in network.modules():
-        if isinstance(module, nn.LSTM):
-            vars(module)["forward"] = partial(forward, module)
     return network

@@ -64,7 +64,7 @@ class LocalAttention(nn.Module):
         if self.training:
             out = _attend(*first, bias[..., window:])
         else:
-            # As published, and as operations are counted: with an empty window, masked.
+            # As published: with an empty window, masked. Training and `inference` leave that out.
             query, key, value = first[0], *(F.pad(t, (0, 0, window, 0)) for t in first[1:])
             masked = F.pad(bias[..., window:], (window, 0), value=float("-inf"))
             out = _attend(query, key, value, masked)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqcodec.errors import InputError
-from sqcodec.train import command
+from sqcodec.train import command, listings
 from sqcodec.train.recipes.recipe import Recipe, load_recipe, shipped_changes
 from sqcodec.train.record import write_json
 
@@ -36,19 +36,25 @@ ROWS: Mapping[str, str] = {
 """Rows of the paper's Table 3 in its order: the recipe that makes the change, and its wording."""
 EXTRA: Mapping[str, str] = {"ste": "w/ STE", "taae": "w/ TAAE noise"}
 """Rows beyond the paper's: how the quantizer is trained."""
+DESCRIPTION = """\
+Train the rows of the paper's Table 3 one after the other; those that are finished are not trained
+again, one that was stopped goes on. A row's folder is weights: --codec sqcodec --weights OUT/ROW.
+"""
 SUMMARY = "ablation.json"
 RESULTS = "results"
 HELD_OUT = "held-out"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The trainer's options, as far as they hold for all rows, and which rows."""
+    """The command's own parser."""
+    parse = command.Parser(prog="python -m sqcodec.train.ablation", description=DESCRIPTION)
+    add_options(parse)
+    return parse
+
+
+def add_options(parse: argparse.ArgumentParser) -> None:
+    """Add the trainer's options, as far as they hold for all rows, and which rows."""
     known = {**ROWS, **EXTRA}
-    parse = command.Parser(
-        prog="python -m sqcodec.train.ablation",
-        description="Train the rows of the paper's Table 3 one after the other; those that are "
-        "finished are not trained again, one that was stopped goes on.",
-    )
     parse.add_argument("--config", default="6k", metavar="NAME", help="as for the trainer")
     parse.add_argument("--data", type=Path, nargs="+", required=True, metavar="PLACE")
     parse.add_argument("--out", type=Path, required=True, help="folder of a folder for each row")
@@ -67,14 +73,18 @@ def parser() -> argparse.ArgumentParser:
         metavar="SOURCE",
         help="as for `sqbench run --data` (default: held-out clips)",
     )
-    parse.add_argument("--device", default="cpu")
-    parse.add_argument("--threads")
-    return parse
+    parse.add_argument("--device", default="cpu", help="as for the trainer (default: cpu)")
+    parse.add_argument("--threads", help="as for the trainer")
+    listings.add(parse)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Train and evaluate the rows; returns the exit status, that of the first row to stop."""
-    options = parser().parse_args(arguments)
+    return run(parser().parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train and evaluate the rows that were asked for; returns the exit status."""
     try:
         for row in options.rows:
             if status := _row(row, options):
@@ -123,7 +133,7 @@ def _row(row: str, options: argparse.Namespace) -> int:
 
 def _arguments(row: str, options: argparse.Namespace) -> list[str]:
     """The trainer's command line; the row's own changes come last and win."""
-    from sqcodec.train.snapshots import Snapshots
+    from sqcodec.train.checkpoints import Checkpoints
 
     out = options.out / row
     found = ["--config", options.config, "--out", str(out), "--device", options.device]
@@ -135,7 +145,7 @@ def _arguments(row: str, options: argparse.Namespace) -> list[str]:
     for name in ("max_steps", "threads"):
         if (value := getattr(options, name)) is not None:
             found += [f"--{name.replace('_', '-')}", value]
-    if Snapshots(out).steps():
+    if Checkpoints(out).steps():
         return [*found, "--resume"]
     return found if options.init is None else [*found, "--init", options.init]
 
@@ -176,7 +186,11 @@ def _evaluated(row: str, config: SQCodecConfig, options: argparse.Namespace) -> 
                              remedy="Name other audio with --eval-data.")  # fmt: skip
         source = str(held_out.folder / "manifest.csv")
     sqbench.evaluate(
-        SQCodecAdapter.of(codec, row), source, out=options.out / RESULTS, device=options.device
+        SQCodecAdapter.of(codec, row),
+        source,
+        out=options.out / RESULTS,
+        device=options.device,
+        progress=False,
     )
     return {"weights_sha256": codec.weights.sha256, "evaluated_on": options.eval_data}
 

@@ -47,7 +47,7 @@ def estimate(trainer: Trainer) -> Estimate:
     A batch may run somewhat faster than its crops one by one. No weight is changed.
     """
     recipe, config = trainer.recipe, trainer.config
-    adversary = trainer.adversary if recipe.adversary.enabled else None
+    adversary = trainer.state.adversary if recipe.adversary.enabled else None
     length = window_length(trainer)
     kept = one_pass(trainer)  # warms up
     times: list[float] = []
@@ -60,7 +60,7 @@ def estimate(trainer: Trainer) -> Estimate:
     # A discriminator step runs the codec forward and the discriminator on both signals: about as
     # much as a pass of the codec with it.
     factor = passes * (1.0 + (1.0 / recipe.adversary.every if adversary else 0.0))
-    codec = sum(p.numel() for p in trainer.model.parameters())
+    codec = sum(p.numel() for p in trainer.state.model.parameters())
     judge_size = sum(p.numel() for p in adversary.module.parameters()) if adversary else 0
     crops = recipe.batch_size / trainer.world.size * trainer.length / length
     return Estimate(
@@ -68,7 +68,7 @@ def estimate(trainer: Trainer) -> Estimate:
         adversary_parameters=judge_size,
         memory_bytes=round(
             4 * _ADAM_COPIES * (codec + judge_size)
-            + (4 * codec if trainer.average else 0)
+            + (4 * codec if trainer.state.average else 0)
             + kept * crops
         ),
         step_s=factor * statistics.median(times),
@@ -90,14 +90,14 @@ def one_pass(trainer: Trainer, bf16: bool | None = None) -> int:
         bf16: under bfloat16 or not; ``None`` for what the recipe says.
     """
     kept = _Kept()
-    core = trainer.codec.core
+    core = trainer.state.codec.core
     before = core.bf16
     core.bf16 = before if bf16 is None else bf16
     audio = 0.1 * torch.randn(1, window_length(trainer), device=trainer.device)
-    adversary = trainer.adversary if trainer.recipe.adversary.enabled else None
+    adversary = trainer.state.adversary if trainer.recipe.adversary.enabled else None
     try:
         with torch.autograd.graph.saved_tensors_hooks(kept.pack, lambda tensor: tensor):
-            decoded, _ = trainer.codec.wrapped(audio)
+            decoded, _ = trainer.state.codec.wrapped(audio)
             if adversary is None:
                 loss, _ = trainer.stepper.objective(decoded, audio, None)
             else:
@@ -106,7 +106,7 @@ def one_pass(trainer: Trainer, bf16: bool | None = None) -> int:
         loss.backward()
     finally:
         core.bf16 = before
-        trainer.codec.optimizer.zero_grad(set_to_none=True)
+        trainer.state.codec.optimizer.zero_grad(set_to_none=True)
     if trainer.device.type == "cuda":
         torch.cuda.synchronize(trainer.device)
     return kept.bytes

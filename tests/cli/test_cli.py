@@ -17,36 +17,45 @@ import pytest
 from sqbench.cli import COMMANDS, main, parser
 
 FLAGS = {
+    "train": set(),  # its actions' options are the trainer's
     "run": {
         "--codec", "--suite", "--metrics", "--evaluators", "--data", "--domain", "--out",
         "--weights", "--protocol", "--limit", "--workers", "--device",
         "--batch-size", "--seed", "--save-audio", "--force", "--hosts", "--codec-timeout",
-        "--codec-memory", "--debug",
+        "--codec-memory", "--debug", "--config", "--progress", "--quiet", "--json",
     },
     "table": {
         "--format", "--ablation", "--sort", "--paper", "--ci", "--failures", "--source",
-        "--protocol",
+        "--protocol", "--codec", "--all-versions", "--suite",
     },
-    "compare": {"--results", "--format", "--source", "--protocol"},
+    "results": set(),
+    "compare": {"--results", "--format", "--source", "--protocol", "--all-versions"},
     "score": {"--ref", "--est", "--metrics", "--protocol", "--workers", "--format"},
-    "codecs": {"--format"},
-    "metrics": set(),
+    "codecs": {"--format", "--all", "--weights", "--device"},
+    "metrics": {"--recommend"},
+    "agreement": {
+        "--estimates", "--format", "--group", "--margin", "--metrics", "--name", "--out", "--plot",
+        "--protocol", "--references", "--seed", "--workers",
+    },
     "complexity": {
         "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",
     },
     "tokens": {"--codec", "--data", "--domain", "--out", "--weights", "--device", "--limit",
-               "--format"},
+               "--format", "--to"},
     "listen": {"--codec", "--data", "--domain", "--clips", "--utterance", "--seconds", "--out",
                "--weights", "--device"},
-    "doctor": {"--format", "--full"},
+    "doctor": {"--format", "--full", "--all"},
+    "fetch": {"--codec", "--revision", "--progress", "--quiet"},
     "encode": {"--out", "--codec", "--weights", "--device"},
     "decode": {"--out", "--codec", "--weights", "--device"},
     "data": set(),
     "quantize": {
         "--matrix", "--estimator", "--quantizer", "--bits", "--seeds", "--out", "--workers",
-        "--force", "--check", "--plots", "--format",
+        "--force", "--check", "--plots", "--format", "--method", "--page",
     },
-    "export": {"--to", "--format", "--codec", "--failures", "--source", "--protocol"},
+    "export": {
+        "--to", "--format", "--codec", "--failures", "--source", "--protocol", "--all-versions",
+    },
 }  # fmt: skip
 
 
@@ -137,7 +146,7 @@ def test_missing_scores_exit_with_2(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(command) == 2
     printed = capsys.readouterr().err
     assert "the estimate is silent" in printed
-    assert "4 missing" in printed
+    assert "4 failed" in printed
 
 
 def test_score_prints_one_object_per_utterance_and_metric(
@@ -188,8 +197,21 @@ def test_codecs_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     listed = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert listed["sqcodec-6k"]["bitrate_bps"] == pytest.approx(5989.0, abs=0.1)
     assert {"sqcodec-750", "sqcodec-24k-24khz", "opus-24k", "identity", "silence"} <= set(listed)
-    assert main(["codecs"]) == 0
+    assert main(["codecs", "--all"]) == 0
     assert "sqcodec-12k-24khz" in capsys.readouterr().out
+
+
+def test_codecs_by_family_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["codecs"]) == 0
+    printed = capsys.readouterr().out
+    table, _, _ = printed.partition("\n\n")
+    assert len(table.splitlines()) < 35
+    assert max(map(len, table.splitlines())) <= 80
+    assert main(["codecs", "dac", "opus-6k"]) == 0
+    printed = capsys.readouterr().out
+    assert "dac-16k-500" in printed
+    assert "opus-6k" in printed
+    assert "encodec" not in printed
 
 
 def test_metrics_lists_every_metric(capsys: pytest.CaptureFixture[str]) -> None:

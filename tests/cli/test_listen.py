@@ -41,7 +41,7 @@ def test_some_missing(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     command = ["listen", "--codec", CHOOSY, "--codec", "mulaw-8", "--data", str(data)]
     assert main([*command, "--out", str(out)]) == 2
     printed = capsys.readouterr().err
-    assert "choosy: esc50/e0.wav: sdr, mel: codec choosy: RuntimeError: too long" in printed
+    assert "choosy: esc50/e0.wav: sdr, mel: RuntimeError: too long" in printed
     assert "s0.wav" not in printed
     text = (out / "index.html").read_text(encoding="utf-8")
     assert text.count("<audio") == 5

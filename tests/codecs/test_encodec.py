@@ -87,24 +87,11 @@ def test_names_before_and_after_parametrizations_load_alike(
     assert load_codec("encodec-24k-6k", weights=str(folder)).weights.sha256 == today
 
 
-def test_blueprint_counts_lstms_as_if_step_by_step() -> None:
-    from torch.utils.flop_counter import FlopCounterMode
-
+def test_parts_and_parameters_of_the_blueprint() -> None:
     from sqbench_codecs.encodec import EnCodec
 
     blueprint = CODECS.get("encodec-24k-6k").blueprint()
     assert blueprint is not None
-    totals = []
-    audio = torch.zeros(1, 6400, device="meta")
-    for step_by_step in (False, True):
-        network = blueprint.build()
-        for module in network.modules():
-            if step_by_step and isinstance(module, torch.nn.LSTM):
-                del vars(module)["forward"]
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            network(audio)
-        totals.append(counter.get_total_flops())
-    assert totals[0] == totals[1]
     params = sum(p.numel() for p in blueprint.build().parameters()) / 1e6
     assert params == pytest.approx(14.852, abs=5e-4)
     assert set(EnCodec.parts(CODECS.get("encodec-24k-6k").spec)) == set(blueprint.parts)

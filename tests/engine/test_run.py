@@ -19,6 +19,7 @@ import pytest
 import soundfile
 
 import sqbench
+from sqbench.cli import main
 from sqbench.store import reader as store
 from sqbench.store.record import Record
 from sqbench_codecs.controls import MuLaw8
@@ -239,7 +240,7 @@ def test_killed_and_run_again(data: Path, tmp_path: Path) -> None:
     assert 0 < len(kept) < 12
     done = subprocess.run([*command, str(killed)], capture_output=True, text=True)
     assert done.returncode == 0
-    assert f"{12 - len(kept)} scores computed, {len(kept)} were there already" in done.stderr
+    assert f"{12 - len(kept)} scored, {len(kept)} were there already" in done.stderr
     assert _scores(killed) == _scores(whole)
     assert all(_scores(killed)[key] == value for key, value in kept.items())
     tables = [
@@ -407,3 +408,61 @@ def test_records_are_plain_json(data: Path, tmp_path: Path) -> None:
     for file in (tmp_path / "out").glob("*/records.jsonl"):
         for line in file.read_text().splitlines():
             assert set(json.loads(line)) == set(Record.__required_keys__)
+
+
+class Recording(MuLaw8):
+    """Notes how many clips it is handed at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def encode(self, audio: Any) -> Any:
+        self.sizes.append(len(audio))
+        return super().encode(audio)
+
+
+def test_large_clips_go_in_smaller_batches(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch is in memory as a whole: two of these clips fit, three do not."""
+    largest = max(path.stat().st_size for path in data.glob("samples/*/*.wav"))
+    sizes = []
+    for limit in (1 << 26, int(2.5 * largest), 1):
+        monkeypatch.setattr("sqbench.engine.run.BATCH_BYTES", limit)
+        codec = Recording()
+        sqbench.evaluate(
+            codec, str(data), metrics=["mel"], out=tmp_path / str(limit), batch_size=6, workers=1
+        )
+        assert sum(codec.sizes) == 6
+        sizes.append(max(codec.sizes))
+    assert sizes[0] == 6
+    assert 1 < sizes[1] < 6
+    assert sizes[2] == 1
+
+
+STOCHASTIC = """
+import numpy as np
+from sqbench_codecs.controls import MuLaw8
+
+class Drawn(MuLaw8):
+    spec = MuLaw8.spec
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.gain = np.random.rand()
+
+    def decode(self, codes, lengths):
+        return [np.float32(self.gain) * x for x in super().decode(codes, lengths)]
+"""
+
+
+def test_the_seed_decides_what_a_codec_draws(data: Path, tmp_path: Path) -> None:
+    codec = tmp_path / "drawn.py"
+    codec.write_text(STOCHASTIC)
+    scores = []
+    for out, seed in (("a", "0"), ("b", "0"), ("c", "7")):
+        arguments = ["run", "--codec", f"{codec}:Drawn", "--data", str(data), "--metrics", "mel"]
+        assert main([*arguments, "--limit", "1", "--seed", seed, "--out", str(tmp_path / out)]) == 0
+        scores.append(list(_scores(tmp_path / out).values()))
+    assert scores[0] == scores[1] != scores[2]

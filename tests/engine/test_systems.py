@@ -19,7 +19,7 @@ import pytest
 from audio_fixtures import babble, write_wav
 
 import sqbench
-from sqbench.engine.systems.opening import split_weights
+from sqbench.engine.systems.names import split_weights
 from sqbench.store import reader
 from sqbench_codecs import Codec, CodecSpec, InputError
 
@@ -288,7 +288,7 @@ def test_a_changed_neighbour_is_another_codec(data: str, tmp_path: Path) -> None
         done = run("--codec", f"{tmp_path / 'mine.py'}:Mine", "--data", data, "--metrics", "mel",
                    "--out", tmp_path / "out")  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert "5 scores computed, 0 were there" in done.stderr
+        assert "5 scored. Next" in done.stderr
         assert "mine.py, net.py" in done.stderr
         values.append(reader.load(tmp_path / "out").records[-1]["value"])
     assert values[0] != values[1]
@@ -329,7 +329,7 @@ def test_a_folder_is_scored_as_score_does(data: str, tmp_path: Path) -> None:
     assert (description["name"], description["bitrate_bps"]) == ("mine", 6000.0)
     write_wav(decoded / "a.wav", babble(0.5), 16000)
     write_wav(decoded / "e.wav", babble(0.5) * 0.9, 16000)
-    assert "2 scores computed, 3 were there already" in run(*command).stderr
+    assert "2 scored, 3 were there already" in run(*command).stderr
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from metric_signals import damaged, noise, voice
@@ -9,6 +12,7 @@ from metric_signals import damaged, noise, voice
 from sqbench import audio
 from sqbench.metrics import pesq as module
 from sqbench.metrics.base import Samples, Undefined
+from sqbench.metrics.measure import measure_pair
 from sqbench.metrics.pesq import PESQ, ResampledPESQ
 from sqbench.metrics.protocol import prepare
 
@@ -91,17 +95,54 @@ def test_a_crash_of_the_engine_costs_one_value() -> None:
 
 def test_a_long_clip_is_measured_apart_with_the_same_value() -> None:
     clean = np.tile(voice(2.0), 11)
-    assert clean.shape[0] > module.SAFE_SAMPLES
+    assert clean.shape[0] > module.SAFE_S * 16_000
     bad = clean + 0.01 * noise(clean.shape[0])
     assert measure(clean, bad) == engine(clean, bad)
 
 
 def test_an_error_of_a_long_clip_has_the_engines_reason() -> None:
     with pytest.raises(Undefined, match=r"No utterances detected \(official: NoUtterancesError\)"):
-        measure(np.zeros(module.SAFE_SAMPLES + 1), noise(module.SAFE_SAMPLES + 1))
+        measure(np.zeros(module.SAFE_S * 16_000 + 1), noise(module.SAFE_S * 16_000 + 1))
 
 
 def test_a_very_long_clip_is_declined() -> None:
-    long = np.zeros(module.MOST_SAMPLES + 1)
+    long = np.zeros(module.MOST_S * 16_000 + 1)
     with pytest.raises(Undefined, match="600 s"):
         measure(long, long)
+
+
+@pytest.mark.parametrize("length", [2.0, 21.0], ids=["inside", "apart"])
+def test_want_of_memory_is_a_failure_not_a_property_of_the_pair(
+    length: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed score is tried again, an undefined one never."""
+    (tmp_path / "pesq.py").write_text("def pesq(*_):\n    raise MemoryError('no room')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "pesq", raising=False)
+    clean = voice(length)
+    (found,) = measure_pair(clean, 16000, damaged(clean), 16000, ["pesq"])
+    assert found.status == "failed"
+    assert "MemoryError: no room" in (found.reason or "")
+
+
+def test_a_hanging_engine_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pesq.py").write_text("import time\npesq = lambda *_: time.sleep(600)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(module, "CHILD_TIMEOUT_S", 2.0)
+    clean = voice(21.0)
+    (found,) = measure_pair(clean, 16000, clean, 16000, ["pesq"])
+    assert (found.status, found.reason) == (
+        "failed",
+        "RuntimeError: the PESQ process gave no result in 2 s",
+    )
+
+
+def test_a_killed_engine_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the kernel kills where memory runs out; the engine's own crashes are other signals."""
+    kill = "import os\npesq = lambda *_: os.kill(os.getpid(), 9)\n"
+    (tmp_path / "pesq.py").write_text(kill)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    clean = voice(21.0)
+    (found,) = measure_pair(clean, 16000, clean, 16000, ["pesq"])
+    assert found.status == "failed"
+    assert "was killed" in (found.reason or "")

@@ -162,7 +162,7 @@ def test_several_sources_need_a_choice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"codec": "nobody"}, "found none"), ({"format": "xml"}, "slt or main")],
+    [({"codecs": ["nobody"]}, "no results of it"), ({"format": "xml"}, "slt or main")],
     ids=["codec", "format"],
 )
 def test_nothing_to_export(tmp_path: Path, options: dict[str, Any], words: str) -> None:

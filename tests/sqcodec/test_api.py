@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,15 +78,3 @@ def test_bad_input_to_the_codec(checkpoint: Path) -> None:
             codec.decode(bad)
     with pytest.raises(InputError, match="0 to 13500 samples"):
         codec.decode(codes, length=13501)
-
-
-@pytest.mark.slow
-def test_compiled_is_the_same(tmp_path: Path) -> None:
-    config = replace(load_config("6kbps"), window=10)
-    path = weights.save_checkpoint(SQCodecModel(config), tmp_path / "x.safetensors")
-    plain = SQCodec.from_pretrained(str(path))
-    compiled = SQCodec.from_pretrained(str(path), compile=True)
-    audio = test_audio(0.1, 16000)
-    codes = plain.encode(audio)
-    assert torch.equal(compiled.encode(audio), codes)
-    assert (compiled.decode(codes) - plain.decode(codes)).abs().max() < 1e-4

@@ -40,4 +40,4 @@ def test_the_example_evaluator_runs(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "4 observations made" in done.stderr
+    assert "4 predicted" in done.stderr

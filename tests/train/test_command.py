@@ -35,7 +35,7 @@ def test_options_are_these() -> None:
     assert found == {
         "-h", "--help", "--config", "--data", "--out", "--recipe", "--set", "--max-steps",
         "--every", "--evaluate-every", "--keep", "--resume", "--init", "--device", "--threads",
-        "--compile", "--dry-run", "--save-minutes",
+        "--compile", "--dry-run", "--save-minutes", "--list-keys", "--list-recipes",
     }  # fmt: skip
 
 

@@ -79,19 +79,19 @@ def test_no_warning_where_nothing_is_emulated(
 def test_a_pass_runs_in_the_precision_asked_for(tmp_path: Path) -> None:
     """bfloat16 keeps less for the gradient; no pass changes the weights or what comes after."""
     run = trainer(speech_and_music(tmp_path / "data"), tmp_path / "out")
-    before = {key: value.clone() for key, value in run.model.state_dict().items()}
+    before = {key: value.clone() for key, value in run.state.model.state_dict().items()}
     single, half, again = (one_pass(run, bf16) for bf16 in (False, True, None))
     assert half < single == again
-    assert not run.codec.core.bf16
-    assert all(torch.equal(v, before[k]) for k, v in run.model.state_dict().items())
-    assert all(p.grad is None for p in run.model.parameters())
+    assert not run.state.codec.core.bf16
+    assert all(torch.equal(v, before[k]) for k, v in run.state.model.state_dict().items())
+    assert all(p.grad is None for p in run.state.model.parameters())
 
 
 def test_the_card_says_which_it_was(tmp_path: Path, processor: Path) -> None:
     processor.write_text("flags : amx_bf16")
     run = trainer(speech_and_music(tmp_path / "data"), tmp_path / "out", precision="auto")
     assert run.describe()["precision"] == "bf16"
-    assert run.codec.core.bf16
+    assert run.state.codec.core.bf16
     processor.write_text("flags : fpu")
     assert run.describe()["precision"] == "float32"
 
@@ -100,19 +100,19 @@ def test_muon_moves_matrices_and_adamw_the_rest_and_both_resume(tmp_path: Path) 
     root = speech_and_music(tmp_path / "data")
     changes: dict[str, Any] = {"optimizer__kind": "muon", "max_steps": 6}
     whole = trainer(root, tmp_path / "whole", **changes)
-    assert isinstance(whole.codec.optimizer, Several)
-    before = {key: value.clone() for key, value in whole.model.named_parameters()}
+    assert isinstance(whole.state.codec.optimizer, Several)
+    before = {key: value.clone() for key, value in whole.state.model.named_parameters()}
     losses = [whole.train_step() for _ in range(4)]
-    moved = {key for key, value in whole.model.named_parameters()
+    moved = {key for key, value in whole.state.model.named_parameters()
              if not torch.equal(value, before[key])}  # fmt: skip
     assert any(before[key].ndim == 2 for key in moved)
     assert any(before[key].ndim == 1 for key in moved)
-    groups = whole.codec.optimizer.param_groups
+    groups = whole.state.codec.optimizer.param_groups
     assert {"betas" in group for group in groups} == {True, False}
     assert {group["lr"] for group in groups} == {losses[-1]["lr"]}
     first = trainer(root, tmp_path / "part", **changes)
     part = [first.train_step() for _ in range(2)]
-    first.snapshots.write(2, first.state(), best=False)
+    first.checkpoints.write(2, first.state.state_dict(), best=False)
     second = trainer(root, tmp_path / "part", **changes)
     second.resume()
     assert part + [second.train_step() for _ in range(2)] == losses

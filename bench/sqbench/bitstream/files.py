@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +47,25 @@ def encode_file(source: Path, target: Path, codec: Codec) -> Written:
         InputError: the audio cannot be read, or the file not be written; no part of it is left.
     """
     samples, rate = audio.read(source)
+    _check_rate(str(source), rate, len(samples))  # no file that `decode_file` would refuse
     mono = audio.first_channel(samples)
     at_rate = audio.resample(mono, rate, codec.spec.sample_rate or rate)
-    (codes,) = codec.encode([at_rate.astype(np.float32)])
+    if not (_RATES[0] <= rate <= _RATES[1] and len(mono)):
+        raise InputError(
+            str(source),
+            expected=f"audio at {_RATES[0]} to {_RATES[1]} Hz",
+            found=f"{len(mono)} samples at {rate} Hz",
+        )
+    try:
+        (codes,) = codec.encode([at_rate.astype(np.float32)])
+    except InputError:
+        raise
+    except Exception as error:  # a codec may be anybody's code
+        raise InputError(
+            str(source),
+            expected=f"audio that {codec.spec.name} encodes",
+            found=f"{type(error).__name__}: {error}",
+        ) from error
     header = header_of(codec.spec, codec.weights, rate, len(mono))
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -74,6 +91,38 @@ def encode_file(source: Path, target: Path, codec: Codec) -> Written:
     )
 
 
+class Decoder:
+    """Decodes files, each codec loaded once.
+
+    Args:
+        codec: instead of the registry's codec of the name that a file has.
+        weights: of the codec; must be those that a file was made with.
+    """
+
+    def __init__(
+        self, *, codec: str | Codec | None = None, weights: str = "auto", device: str = "cpu"
+    ) -> None:
+        self.codec, self.weights, self.device = codec, weights, device
+        self._loaded: dict[str, Codec] = {}
+
+    def decode(self, source: Path, target: Path) -> float:
+        """Decode to a file of the rate and length that was encoded; returns its seconds.
+
+        Raises:
+            InputError: the file is no intact ``.sqb`` file, the codec is not known, its weights
+                are others than those that encoded, or the target's format cannot be written.
+        """
+        return _decode(source, target, self._codec)
+
+    def _codec(self, header: Header) -> Codec:
+        if isinstance(self.codec, Codec):
+            return self.codec
+        name = self.codec or header.codec
+        if name not in self._loaded:
+            self._loaded[name] = _load(header, self.codec, self.weights, self.device)
+        return self._loaded[name]
+
+
 def decode_file(
     source: Path,
     target: Path,
@@ -82,21 +131,16 @@ def decode_file(
     weights: str = "auto",
     device: str = "cpu",
 ) -> float:
-    """Decode to a WAV file of the rate and length that was encoded; returns its seconds.
+    """Decode one file (`Decoder`)."""
+    return Decoder(codec=codec, weights=weights, device=device).decode(source, target)
 
-    Args:
-        codec: instead of the registry's codec of the name that the file has.
-        weights: of the codec; must be those that the file was made with.
 
-    Raises:
-        InputError: the file is no intact ``.sqb`` file, the codec is not known, or its weights are
-            others than those that encoded.
-    """
+def _decode(source: Path, target: Path, codec_of: Callable[[Header], Codec]) -> float:
     try:
         with open(source, "rb") as stream:
             reader = Reader(stream, str(source))
             header = reader.header
-            loaded = codec if isinstance(codec, Codec) else _load(header, codec, weights, device)
+            loaded = codec_of(header)
             _check(header, loaded, str(source))
             blocks = list(reader.blocks(loaded.spec.codebook_sizes))
     except OSError as error:
@@ -118,7 +162,8 @@ def decode_file(
             expected=f"codes that {loaded.spec.name} decodes",
             found=f"{type(error).__name__}: {error}",
         ) from error
-    samples = audio.resample(decoded.astype(np.float64), rate, header.sample_rate)
+    decoded_rate = loaded.spec.output_sample_rate or rate
+    samples = audio.resample(decoded.astype(np.float64), decoded_rate, header.sample_rate)
     audio.write(target, samples[: header.length].astype(np.float32), header.sample_rate)
     return header.length / header.sample_rate
 
@@ -146,12 +191,16 @@ def _check(header: Header, codec: Codec, where: str) -> None:
             found=f"codes made with {header.weights.hex()}",
             remedy="Name the weights that encoded with --weights.",
         )
+    _check_rate(where, header.sample_rate, header.length)
+
+
+def _check_rate(where: str, rate: int, length: int) -> None:
     low, high = _RATES
-    if not (low <= header.sample_rate <= high and header.length > 0):
+    if not (low <= rate <= high and length > 0):
         raise InputError(
             where,
             expected=f"audio at {low} to {high} Hz",
-            found=f"{header.length} samples at {header.sample_rate} Hz",
+            found=f"{length} samples at {rate} Hz",
         )
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from sqbench.errors import InputError
 
@@ -14,13 +15,17 @@ COMMANDS = (
     "run",
     "table",
     "compare",
+    "results",
     "score",
     "codecs",
     "metrics",
+    "agreement",
     "complexity",
     "tokens",
     "listen",
+    "train",
     "doctor",
+    "fetch",
     "encode",
     "decode",
     "data",
@@ -38,6 +43,17 @@ exit status: 0 everything scored, 2 some scores are missing (and listed), 1 coul
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        # An abbreviation means something else once there is another option.
+        super().__init__(*arguments, **{**options, "allow_abbrev": False})
+
+    def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
+        # Of what a command does not know it tells itself, with its own usage.
+        found, unknown = super().parse_known_args(*arguments, **options)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> None:  # type: ignore[override]
         # argparse would exit with 2, which here means that a run left scores missing.
         self.print_usage(sys.stderr)
@@ -65,6 +81,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
+    from sqbench.report.console import forgiving_streams
+
+    forgiving_streams()
     options = parser().parse_args(arguments)
     try:
         status: int = options.handler(options)
@@ -74,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         kept = ""
-        if options.command in ("run", "quantize"):
+        if options.command in ("run", "quantize", "agreement"):
             kept = "; what was finished is kept, the same command goes on"
         print(f"interrupted{kept}", file=sys.stderr, flush=True)
         # A codec at work in its thread would keep the interpreter from ending.

@@ -30,6 +30,7 @@ def handle(options: argparse.Namespace) -> int:
         options.b,
         source=options.source,
         protocol=options.protocol,
+        all_versions=options.all_versions,
     )
     render.show(built, options.format)
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,12 +29,13 @@ def handle(options: argparse.Namespace) -> int:
 
 
 def _print(report: CheckReport) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(escape(f"{report.name} ({report.location})"), soft_wrap=True)
+    from sqbench.data.files import listed
+    from sqbench.report.console import console as make_console
+
+    console = make_console()
+    console.print(f"{report.name} ({report.location})", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for title in ("set", "category", "files", "minutes", "rates (Hz)", "channels", "state"):
         table.add_column(title, justify="right" if title in ("files", "minutes") else "left")
@@ -43,9 +43,10 @@ def _print(report: CheckReport) -> None:
         rates = ", ".join(f"{rate}: {n}" for rate, n in sorted(each.sample_rates.items()))
         channels = ", ".join(f"{c}: {n}" for c, n in sorted(each.channels.items()))
         bad = f"{len(each.problems)} cannot be scored" if each.problems else ""
-        state = "complete" if each.complete else escape(each.error or bad or "empty")
+        some = f"{each.files} of {each.full}, " if each.full and each.files < each.full else ""
+        state = f"{some}all readable" if each.complete else each.error or bad or "empty"
         table.add_row(
-            escape(each.name) + ("" if each.official else " (not of the eleven)"),
+            each.name + ("" if each.official else " (not of the eleven)"),
             each.category or "unknown",
             str(each.files),
             f"{each.duration_s / 60:.1f}",
@@ -56,11 +57,13 @@ def _print(report: CheckReport) -> None:
     console.print(table)
     for each in report.sets:
         for problem in each.problems:
-            console.print(
-                escape(f"  {problem.id}: {problem.kind}: {problem.detail}"), soft_wrap=True
-            )
+            console.print(f"  {problem.id}: {problem.kind}: {problem.detail}", soft_wrap=True)
+        for clip, remark in each.remarks:
+            console.print(f"  {clip}: note: {remark}", soft_wrap=True)
         if each.ignored:
-            console.print(escape(f"  {each.name}: not read: {', '.join(each.ignored)}"))
+            console.print(f"  {each.name}: not read: {listed(each.ignored)}", soft_wrap=True)
+    if report.unread:
+        console.print(f"not read: {listed(report.unread)}", soft_wrap=True)
     if report.missing_sets:
         console.print(f"official sets not here: {', '.join(report.missing_sets)}", soft_wrap=True)
     if report.task_folders is not None:

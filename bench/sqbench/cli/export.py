@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from sqbench.cli.table import add_choice, load
+from sqbench.cli.table import add_choice, add_codecs, load
 
 
 def add(commands: Any) -> None:
@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
         default="slt",
         help="slt: the challenge's logs and row; main: branch main's JSON (default: slt)",
     )
-    parse.add_argument("--codec", help="only this codec")
+    add_codecs(parse)
     parse.add_argument(
         "--failures",
         choices=("mean", "drop"),
@@ -39,7 +39,8 @@ def handle(options: argparse.Namespace) -> int:
         load([options.results]),
         options.to,
         options.format,
-        codec=options.codec,
+        codecs=options.codec,
+        all_versions=options.all_versions,
         source=options.source,
         protocol=options.protocol,
         failures=options.failures,

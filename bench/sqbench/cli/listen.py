@@ -50,13 +50,13 @@ def add(commands: Any) -> None:
 
 def handle(options: argparse.Namespace) -> int:
     """Write the page; 0 all is there, 2 audio or a score is missing."""
-    from sqbench.cli.progress import Progress
     from sqbench.data.choose import named, spread
     from sqbench.data.resolve import open_source
     from sqbench.engine.pool import ProcessPool
     from sqbench.listening.run import listen
     from sqbench.listening.write import write
     from sqbench.report.drawing import prepare
+    from sqbench.report.progress import Progress
     from sqbench_codecs import CODECS
 
     for name in options.codec:

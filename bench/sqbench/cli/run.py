@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqbench.engine.plan import Outcome
 
 
 def add(commands: Any) -> None:
@@ -18,40 +22,32 @@ def add(commands: Any) -> None:
         description="Run codecs over data and score what comes out. Running the same command "
         "again computes only what is missing.",
     )
+    add_codec(parse)
     parse.add_argument(
-        "--codec",
-        action="append",
-        required=True,
-        metavar="NAME",
-        help="a codec of `sqbench codecs` (NAME@WEIGHTS for weights of its own), "
-        "path/to/file.py:Class, folder:PATH of audio decoded elsewhere, or "
-        "path/to/python:file.py:Class; repeat for more",
-    )
-    parse.add_argument(
-        "--suite", default="signal", help="signal, application or all (default: signal)"
+        "--suite",
+        default="signal",
+        help="signal (default), perceptual (what is installed of it), application, or all: signal "
+        "and application",
     )
     parse.add_argument(
         "--evaluators",
         metavar="WHO",
         help="who listens in the application suite: offline (default), protocol, or task=name",
     )
-    parse.add_argument("--metrics", help="comma-separated metrics instead of a suite's")
+    parse.add_argument(
+        "--metrics",
+        help="comma-separated metrics instead of a suite's; also path/to/file.py:Class",
+    )
     add_data(parse)
     parse.add_argument("--out", type=Path, default=Path("results"), help="default: results/")
-    parse.add_argument(
-        "--weights",
-        default="auto",
-        help="auto, official, official@REV (a branch, tag or commit), bundled, or a path "
-        "(default: auto: official if at hand)",
-    )
+    add_weights(parse)
     add_protocol(parse)
-    parse.add_argument("--limit", type=int, metavar="N", help="at most N utterances of each set")
-    add_workers(parse)
     parse.add_argument(
-        "--device",
-        default="cpu",
-        help="of codecs and evaluators (default: cpu); cuda:0,cuda:1 holds each codec on both",
-    )
+        "--limit", type=int, metavar="N",
+        help="at most N clips of each set, spread over its classes and speakers",
+    )  # fmt: skip
+    add_workers(parse)
+    add_device(parse, more="; cuda:0,cuda:1 holds each codec on both")
     parse.add_argument(
         "--hosts", type=int, default=1, metavar="N",
         help="processes that hold a codec, on each device (default: 1); values do not depend on it",
@@ -65,26 +61,66 @@ def add(commands: Any) -> None:
         "--codec-memory", type=float, metavar="GB", help="most that a codec's process may take"
     )
     parse.add_argument(
-        "--debug",
-        action="store_true",
-        help="codecs stay in this process, and what they raise ends it",
-    )
-    parse.add_argument("--batch-size", type=int, default=8, help="utterances per codec call")
+        "--batch-size", type=int, default=8, metavar="N",
+        help="clips that a codec is handed at once (default: 8); values do not depend on it",
+    )  # fmt: skip
     parse.add_argument("--seed", type=int, default=0, help="of random numbers (default: 0)")
     parse.add_argument("--save-audio", action="store_true", help="keep every decoded clip")
     parse.add_argument("--force", action="store_true", help="compute again what is there")
-    parse.set_defaults(handler=handle)
+    parse.add_argument(
+        "--debug", action="store_true",
+        help="codecs stay in this process, and what they raise comes out",
+    )  # fmt: skip
+    parse.add_argument(
+        "--config", type=Path, metavar="FILE",
+        help="these options from a TOML file (codec = [...], data = ..., limit = ...), or those of "
+        "an earlier run from its run.json; options given here come first",
+    )  # fmt: skip
+    add_progress(parse)
+    parse.add_argument("--json", action="store_true", help="a summary on standard output")
+    parse.set_defaults(handler=handle, parse=parse)
+
+
+def add_codec(parse: argparse.ArgumentParser) -> None:
+    """The option that names systems."""
+    parse.add_argument(
+        "--codec", action="append", default=[], metavar="NAME",
+        help="codecs of `sqbench codecs`: names with commas between, patterns (dac-16k-*), @paper, "
+        "NAME@WEIGHTS; or path/to/file.py:Class, package.module:Class, folder:PATH (audio decoded "
+        "elsewhere), path/to/python:file.py:Class; repeat for more",
+    )  # fmt: skip
+
+
+def add_weights(parse: argparse.ArgumentParser) -> None:
+    """The option that says which weights codecs have that do not say themselves."""
+    parse.add_argument(
+        "--weights", default="auto", metavar="WHICH",
+        help="of codecs that have some: auto (official if at hand, the default), official, "
+        "official@REV (a branch, tag or commit), bundled, or a path",
+    )  # fmt: skip
+
+
+def add_device(parse: argparse.ArgumentParser, more: str = "") -> None:
+    """The option that says where networks run."""
+    parse.add_argument("--device", default="cpu", help=f"cpu, cuda or mps (default: cpu){more}")
+
+
+def add_progress(parse: argparse.ArgumentParser) -> None:
+    """The options that say how progress is shown."""
+    parse.add_argument(
+        "--progress", choices=("auto", "bars", "lines", "none"), default="auto",
+        help="auto: bars in a terminal, else a line every 30 s or 5 %%",
+    )  # fmt: skip
+    parse.add_argument("--quiet", action="store_true", help="say only what has no score")
 
 
 def add_data(parse: argparse.ArgumentParser) -> None:
     """The options that name data."""
     parse.add_argument(
-        "--data",
-        default="mini",
-        metavar="SOURCE",
+        "--data", default="mini", metavar="SOURCE",
         help="mini (embedded), an official SLT folder, a folder, a .csv or .jsonl manifest, "
         "or hf:NAME (default: mini)",
-    )
+    )  # fmt: skip
     parse.add_argument(
         "--domain", choices=("speech", "music", "general"), help="of clips that do not say"
     )
@@ -99,14 +135,12 @@ def add_protocol(parse: argparse.ArgumentParser) -> None:
 
 def add_workers(parse: argparse.ArgumentParser) -> None:
     """The option that says how many processes measure."""
+    from sqbench.engine.options import cores
+
     parse.add_argument(
-        "--workers",
-        type=int,
-        default=len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "--workers", type=int, default=cores(), metavar="N",
         help="processes that measure (default: one a core); values do not depend on it",
-    )
+    )  # fmt: skip
 
 
 def names(text: str) -> list[str]:
@@ -114,16 +148,50 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def check_device(text: str) -> list[str]:
+    """The devices of an option, which are there.
+
+    Raises:
+        InputError: one is not.
+    """
+    from sqbench.engine.devices import check
+
+    return [check(name) for name in names(text) or [""]]
+
+
+def chosen(codecs: Sequence[str]) -> list[str]:
+    """The systems that ``--codec`` names.
+
+    Raises:
+        InputError: none.
+    """
+    from sqbench.engine.systems.names import expand
+    from sqbench.errors import InputError
+
+    found = expand(codecs)
+    if not found:
+        raise InputError(
+            "--codec", expected="at least one codec", found="none",
+            remedy="`sqbench codecs` lists them; sqcodec-6k runs offline.",
+        )  # fmt: skip
+    return found
+
+
 def handle(options: argparse.Namespace) -> int:
     """Run; 0 all scored, 2 some missing."""
     from sqbench.api import run
-    from sqbench.cli.progress import Progress
+    from sqbench.cli.config import apply
     from sqbench.data.resolve import open_source
     from sqbench.engine.options import Options
+    from sqbench.report.progress import Progress
 
-    with Progress() as progress:
+    if options.config is not None:
+        apply(options.config, options, options.parse)
+    codecs = chosen(options.codec)
+    check_device(options.device)
+    with Progress(options.progress, quiet=options.quiet) as progress:
         outcome = run(
-            options.codec,
+            codecs,
             open_source(options.data, domain=options.domain),
             options.out,
             Options(
@@ -148,4 +216,24 @@ def handle(options: argparse.Namespace) -> int:
             progress,
         )
         progress.finish(outcome, options.out)
-    return 2 if outcome.failed or outcome.unpredicted or outcome.unloaded else 0
+    status = 2 if outcome.failed or outcome.unpredicted or outcome.unloaded else 0
+    if options.json:
+        print(json.dumps(_summary(outcome, options.out, status), indent=1, ensure_ascii=False))
+    return status
+
+
+def _summary(outcome: Outcome, out: Path, status: int) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    return {
+        "results": str(out),
+        "run": outcome.run_id,
+        "status": status,
+        "scored": outcome.scored,
+        "failed": outcome.failed,
+        "kept": outcome.kept,
+        "predicted": outcome.predicted - outcome.unpredicted,
+        "predictions_failed": outcome.unpredicted,
+        "predictions_kept": outcome.predicted_kept,
+        "not_loaded": outcome.unloaded,
+        "remarks": outcome.remarks,
+    }

@@ -34,6 +34,8 @@ def add(commands: Any) -> None:
         default="mean",
         help="mean: of what is scored, marked; drop: as the official scripts, the whole set goes",
     )
+    parse.add_argument("--suite", help="signal, perceptual or application: only its columns")
+    add_codecs(parse)
     add_choice(parse)
     parse.set_defaults(handler=handle)
 
@@ -43,10 +45,23 @@ def add_format(parse: argparse.ArgumentParser) -> None:
     parse.add_argument("--format", choices=FORMATS, default="rich")
 
 
+def add_codecs(parse: argparse.ArgumentParser) -> None:
+    """The option that names codecs among results."""
+    parse.add_argument(
+        "--codec", action="append", default=[], metavar="NAME",
+        help="only this codec: a name, name@id, or a pattern as dac-24k-*; repeat for more",
+    )  # fmt: skip
+
+
 def add_choice(parse: argparse.ArgumentParser) -> None:
     """The options that choose among results."""
     parse.add_argument("--source", help="only results on this data")
     parse.add_argument("--protocol", help="only results under this protocol")
+    parse.add_argument(
+        "--all-versions",
+        action="store_true",
+        help="also those versions of a codec that a newer one stands for",
+    )
 
 
 def load(paths: Sequence[Path]) -> Store:
@@ -82,6 +97,9 @@ def handle(options: argparse.Namespace) -> int:
         paper=options.paper,
         source=options.source,
         protocol=options.protocol,
+        suite=options.suite,
+        codecs=options.codec,
+        all_versions=options.all_versions,
     )
     render.show(built, options.format)
     sys.stdout.flush()
@@ -93,7 +111,9 @@ def _ablation(options: argparse.Namespace) -> int:
     from sqbench.report import render
 
     for given, what in (
-        (options.results, "results"), (options.sort, "--sort"), (options.ci, "--ci")
+        (options.results, "results"), (options.sort, "--sort"), (options.ci, "--ci"),
+        (options.suite, "--suite"),
+        (options.codec, "--codec"),
     ):  # fmt: skip
         if given:
             raise InputError(f"{what} beside --ablation", expected="one or the other")

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,7 +13,8 @@ from typing import Any
 from sqbench.complexity.run import Convention, CostRow
 from sqbench.counting.macs import SECONDS
 from sqbench.counting.paper import COUNTER
-from sqbench.report.grid import Grid, GridCell, Head, to_rich
+from sqbench.report import render
+from sqbench.report.grid import Grid, GridCell, Head
 from sqbench.report.notes import COUNTS
 
 CSV_HEADER = (
@@ -108,14 +108,7 @@ def to_grid(rows: Sequence[CostRow], convention: Convention) -> Grid:
 
 def show(rows: Sequence[CostRow], convention: Convention) -> None:
     """Print the table for people."""
-    from rich.console import Console
-    from rich.text import Text
-
-    table = to_grid(rows, convention)
-    console = Console(width=None if sys.stdout.isatty() else 180, highlight=False)
-    console.print(to_rich(table), Text())
-    for note in table.notes:
-        console.print(Text(note, style="dim"))
+    render.show_grid(to_grid(rows, convention))
 
 
 _Column = tuple[Head, Callable[[CostRow], GridCell]]

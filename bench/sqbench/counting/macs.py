@@ -47,14 +47,12 @@ class Operations:
         return self.total / SECONDS
 
 
-def audio_for(spec: CodecSpec, seconds: float = SECONDS) -> Tensor:
-    """Silence on the meta device, in the shape that a blueprint's network takes."""
+def audio_for(spec: CodecSpec) -> Tensor:
+    """`SECONDS` of silence on the meta device, in the shape that a blueprint's network takes."""
     import torch
 
     assert spec.sample_rate is not None, "a network runs at one rate"
-    length = round(seconds * spec.sample_rate)
-    shape = (1, length) if spec.channels == 1 else (1, spec.channels, length)
-    return torch.zeros(shape, device="meta")
+    return torch.zeros(1, round(SECONDS * spec.sample_rate), device="meta")
 
 
 def operations(network: nn.Module, spec: CodecSpec, parts: Parts) -> Operations:

@@ -49,20 +49,17 @@ class Seen:
     by_kind: Mapping[str, int]
 
 
-def see(
-    network: nn.Module, audio: Tensor, more: Mapping[type[nn.Module], Rule] | None = None
-) -> Seen:
+def see(network: nn.Module, audio: Tensor) -> Seen:
     """Count as the paper did.
 
     Args:
         network: on the meta device; its forward is run once on ``audio``.
         audio: ``[1, T]``.
-        more: rules for further classes, counted under the names of these.
     """
     import torch
 
     counts: Counter[str] = Counter()
-    rules = {**_module_rules(), **(more or {})}
+    rules = {**_module_rules(), **_sqcodec_rules()}
     handles = [
         module.register_forward_hook(_hook(rules[type(module)], counts))
         for module in network.modules()
@@ -100,6 +97,24 @@ def _module_rules() -> dict[type[nn.Module], Rule]:
         nn.InstanceNorm1d: _norm,
         nn.LayerNorm: _norm,
     }
+
+
+def _sqcodec_rules() -> dict[type[nn.Module], Rule]:
+    """Modules of the published SQCodec whose work ours does inside another's forward.
+
+    The GELU of TConv, the merging convolution of TEConv, and the upsampling.
+    """
+    from sqcodec.model.decoder import _Upsample
+    from sqcodec.model.tconv import TConv, TEConv
+    from sqcodec.model.transformer import _UpTransformer
+
+    def hidden(layer: Any, x: Tensor, y: Tensor) -> int:
+        return x.numel() * int(layer.conv_1.out_channels)
+
+    def merge(layer: Any, x: Tensor, y: Tensor) -> int:
+        return y.numel() * int(layer.merge_layer[1].in_channels + 1)
+
+    return {TConv: hidden, TEConv: merge, _Upsample: _per_output, _UpTransformer: _per_output}
 
 
 def _convolution(layer: Any, x: Tensor, y: Tensor) -> int:

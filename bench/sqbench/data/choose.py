@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from sqbench.errors import InputError
 
-from .base import DOMAINS, Source, Utterance
+from .base import ALL, DOMAINS, Source, Utterance
+
+Item = TypeVar("Item")
 
 
 def spread(source: Source, count: int) -> list[Utterance]:
@@ -20,7 +23,7 @@ def spread(source: Source, count: int) -> list[Utterance]:
     """
     if count < 1:
         raise InputError("clips", expected="at least 1", found=str(count))
-    domains: dict[str, dict[str, list[Utterance]]] = {domain: {} for domain in DOMAINS}
+    domains: dict[str, dict[str, list[Utterance]]] = {domain: {} for domain in (*DOMAINS, ALL)}
     for utterance in source.utterances():
         domains[utterance.domain].setdefault(utterance.dataset, []).append(utterance)
     if not any(domains.values()):
@@ -46,6 +49,29 @@ def _shares(count: int, sizes: Sequence[int]) -> list[int]:
                 shares[i] += 1
                 left -= 1
     return shares
+
+
+def in_turn(
+    items: Iterable[Item], limit: int, group: Callable[[Item], str], *, at_once: int = 1
+) -> list[Item]:
+    """Up to ``limit`` items, dealt in turn from groups in the order in which these appear.
+
+    So few clips of a set sorted by class are clips of many classes; more of them always contain
+    the fewer.
+
+    Args:
+        at_once: items of a group taken in a turn.
+    """
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(group(item), []).append(item)
+    found: list[Item] = []
+    for turn in range(0, max(map(len, groups.values()), default=0), at_once):
+        for of_group in groups.values():
+            found += of_group[turn : turn + at_once]
+            if len(found) >= limit:
+                return found[:limit]
+    return found
 
 
 def named(source: Source, ids: Sequence[str]) -> list[Utterance]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from sqbench.data.base import Source
+from sqbench.data.choose import in_turn
 from sqbench.engine.jobs import Item, item_of
 from sqbench.errors import InputError
 from sqbench.store.record import observation_key
@@ -94,7 +94,7 @@ def assign(
 
     Args:
         choices: an evaluator by task.
-        limit: at most that many clips of each set.
+        limit: at most that many clips of each set, of its labels in turn.
         known: utterances that are hashed already.
 
     Raises:
@@ -106,7 +106,7 @@ def assign(
     for name, choice in choices.items():
         task = TASKS[name]
         data, utterances = task.data(source)
-        kept = list(_limited(data, limit))
+        kept = _limited(task, data, limit)
         if not kept:
             continue
         items = {}
@@ -143,9 +143,16 @@ def assign(
     return found
 
 
-def _limited(data: TaskData, limit: int | None) -> Iterable[str]:
-    seen: Counter[str] = Counter()
+def _limited(task: Task, data: TaskData, limit: int | None) -> list[str]:
+    """Clips of a task, at most ``limit`` of each set, of its labels in turn."""
+    if limit is None:
+        return list(data.clips)
+    sets: dict[str, list[Clip]] = {}
     for clip in data.clips.values():
-        seen[clip.dataset] += 1
-        if limit is None or seen[clip.dataset] <= limit:
-            yield clip.id
+        sets.setdefault(clip.dataset, []).append(clip)
+    kept = {
+        clip.id
+        for of_set in sets.values()
+        for clip in in_turn(of_set, limit, lambda clip: clip.label, at_once=task.at_once)
+    }
+    return [name for name in data.clips if name in kept]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqbench import audio
 from sqbench.data.base import Source, Utterance
+from sqbench.data.choose import in_turn
 from sqbench.digest import digest
+from sqbench.errors import InputError
 from sqbench.metrics.base import Metric
 from sqbench.store.record import coding_key, score_key
 
@@ -83,23 +84,35 @@ def select(
 
     Args:
         metrics: those of the run.
-        limit: at most that many of each set.
+        limit: at most that many of each set, of its classes or speakers in turn.
         hashed: told how many clips are hashed, of how many.
     """
-    chosen: list[Utterance] = []
-    seen: Counter[str] = Counter()
-    total = 0
-    for utterance in source.utterances():
-        total += 1
-        seen[utterance.dataset] += 1
-        if limit is None or seen[utterance.dataset] <= limit:
-            chosen.append(utterance)
+    chosen = list(source.utterances())
+    total = len(chosen)
+    if limit is not None:
+        sets: dict[str, list[Utterance]] = {}
+        for utterance in chosen:
+            sets.setdefault(utterance.dataset, []).append(utterance)
+        kept = {
+            utterance.id
+            for of_set in sets.values()
+            for utterance in in_turn(of_set, limit, lambda clip: first_label(clip.labels))
+        }
+        chosen = [utterance for utterance in chosen if utterance.id in kept]
     items = []
     for done, utterance in enumerate(chosen, 1):
         items.append(item_of(utterance, metrics))
         hashed(done, len(chosen))
     sha256 = digest([[item.utterance.id, item.audio_sha256] for item in items])
     return Selection(source, tuple(items), total, sha256)
+
+
+_CLASSES = ("emotion", "style", "event", "category", "class", "speaker")
+
+
+def first_label(labels: Mapping[str, str]) -> str:
+    """What class of its set a clip is, as far as the source knows."""
+    return next((labels[name] for name in _CLASSES if labels.get(name)), "")
 
 
 def nothing(source: Source) -> Selection:
@@ -109,15 +122,23 @@ def nothing(source: Source) -> Selection:
 
 def item_of(utterance: Utterance, metrics: Sequence[Metric]) -> Item:
     """Hash an utterance; ``metrics`` are those of the run."""
-    wanted = tuple(metric for metric in metrics if utterance.category in metric.categories)
+    wanted = tuple(metric for metric in metrics if metric.is_for(utterance.category))
     try:
-        content = utterance.content()
-        return Item(utterance, hashlib.sha256(content).hexdigest(), wanted, bytes=len(content))
-    except Exception as error:  # what a source does to fetch a clip is its own business
-        where = utterance.path or utterance.id
-        what = getattr(error, "strerror", None) or error
-        kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
-        return Item(utterance, "", wanted, f"{where}: cannot be read ({kind}{what})")
+        sha256, size = utterance.identity()
+        return Item(utterance, sha256, wanted, bytes=size)
+    except InputError as error:
+        return Item(utterance, "", wanted, str(error))
+    except OSError as error:
+        path = utterance.path
+        where, why = (
+            (utterance.id, error.strerror or error)
+            if path is None
+            else (path, audio.describe_os_error(error, path))
+        )
+        return Item(utterance, "", wanted, f"{where}: cannot be read ({why})")
+    except Exception as error:  # bytes may come from anywhere, and the other clips still count
+        why = f"{type(error).__name__}: {error}"
+        return Item(utterance, "", wanted, f"{utterance.id}: cannot be fetched ({why})")
 
 
 class Keys:

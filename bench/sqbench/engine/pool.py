@@ -10,6 +10,7 @@ are not touched.
 from __future__ import annotations
 
 import os
+import pickle
 import queue
 import signal
 import socket
@@ -57,10 +58,12 @@ class Failure:
     Attributes:
         reason: the exception, or how the worker died.
         died: whether the worker process was lost.
+        late: whether it was lost because the item took too long.
     """
 
     reason: str
     died: bool = False
+    late: bool = False
 
 
 class Executor(Protocol):
@@ -145,7 +148,9 @@ class ProcessPool:
                         worker.end()
                         yield (
                             worker.index,
-                            Failure(f"gave no result in {self.timeout_s:g} s", died=True),
+                            Failure(
+                                f"gave no result in {self.timeout_s:g} s", died=True, late=True
+                            ),
                         )
         finally:
             feeder.stop()
@@ -172,7 +177,8 @@ class _Worker:
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=2,  # what a metric prints must not get into our output
-            # Ctrl-C is the parent's business: it ends the workers itself, after saving.
+            # Ctrl-C is the parent's business: it ends the workers itself, after saving. And what
+            # a worker starts is in its group, and ends with it.
             start_new_session=True,
         )
         theirs.close()
@@ -193,18 +199,30 @@ class _Worker:
 
     def receive(self) -> Any:
         try:
-            ok, value = self.connection.recv()
-        except (EOFError, ConnectionError):
-            self.alive = False
-            code = self.process.wait()
-            self.connection.close()
-            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-            return Failure(f"the worker process died ({how})", died=True)
+            message = self.connection.recv_bytes()
+        except (EOFError, OSError):  # OSError: it died while it was sending
+            return Failure(f"the worker process died ({self._death()})", died=True)
+        try:
+            ok, value = pickle.loads(message)
+        except Exception as error:  # a result may be of anybody's class
+            return Failure(f"the result does not unpickle: {type(error).__name__}: {error}")
         return value if ok else Failure(value)
 
+    def _death(self) -> str:
+        """How a worker ended whose line is closed."""
+        try:
+            code = self.process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:  # a metric may have closed the line, and live on
+            self.end()
+            return "it closed its line"
+        self.end()
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
     def end(self) -> None:
+        """Kill it, and what it has started: it leads a process group of its own."""
         self.alive = False
-        self.process.kill()
+        with suppress(ProcessLookupError):  # all of them have ended
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.connection.close()
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from sqbench import audio
+from sqbench.engine.bitrate import BitrateWatch
 from sqbench.engine.cache import ON_DISK, AudioCache
+from sqbench.engine.hearing import Memory
 from sqbench.engine.jobs import Job, Keys, missing, with_unpredicted
 from sqbench.engine.measure import ArrayTask, measure_all
 from sqbench.engine.monitor import Monitor
+from sqbench.engine.observations import Decoded
 from sqbench.engine.plan import Outcome, Plan
 from sqbench.engine.pool import Executor
-from sqbench.engine.predict import Decoded, predict, unpredicted
+from sqbench.engine.predict import predict, unpredicted
 from sqbench.engine.records import RecordBuilder
+from sqbench.engine.saving import save
 from sqbench.engine.systems.base import Coded, Lost, Reconstruction, System, why
 from sqbench.engine.systems.codec import CodecSystem
-from sqbench.engine.systems.opening import open_system, split_weights
+from sqbench.engine.systems.names import split_weights
+from sqbench.engine.systems.opening import open_system
 from sqbench.errors import InputError
 from sqbench.metrics.base import Status
 from sqbench.store.provenance import environment
@@ -52,6 +58,7 @@ class _Run:
         self.outcome = Outcome()
         self.known = {record["key"]: record["status"] for record in store.records}
         self.done = set() if plan.options.force else store.done_keys
+        self.memory = Memory(() if plan.options.force else store.observations)
         self.described: list[dict[str, Any]] = []
         self.pending: list[Decoded] = []
         self._open = ExitStack()
@@ -74,6 +81,7 @@ class _Run:
         """Where records go; its folder is there once there is something to write."""
         if self._writer is None:
             self._writer = self._open.enter_context(RunWriter(self.plan.out, self._describe()))
+            self.outcome.run_id = self._writer.run_id
         return self._writer
 
     def all(self) -> None:
@@ -124,10 +132,12 @@ class _Run:
         jobs = with_unpredicted(jobs, wanted.values(), keys, self.done)
         self.monitor.start(system.name, len(jobs), len(self.plan.utterances))
         computed: dict[str, Status] = {}
+        watch = BitrateWatch(system.description)
         for records in _Scoring(self, system, keys, decoded, frozenset(wanted)).of(jobs):
             self.writer.append(records)
+            watch.see(records)
             scores = [record for record in records if record["kind"] == "score"]
-            self.outcome.computed += len(scores)
+            self.outcome.scored += sum(r["status"] in ("ok", "identical") for r in scores)
             computed.update((record["key"], record["status"]) for record in scores)
             self.monitor.scored(system.name, records)
         statuses = self.known | computed
@@ -136,6 +146,7 @@ class _Run:
             for item in selection.items
             for metric in item.metrics
         )
+        self.outcome.remarks += watch.remarks()
         self._keep_log(system)
         if self.cache.bytes > ON_DISK:
             self.predict()
@@ -144,7 +155,13 @@ class _Run:
         """Have every evaluator hear what the systems made, and forget it."""
         made = failed = 0
         for predictions in predict(
-            self.plan.assignments, self.pending, self.cache, self.done, self.executor, self.monitor
+            self.plan.assignments,
+            self.pending,
+            self.cache,
+            self.done,
+            self.memory,
+            self.executor,
+            self.monitor,
         ):
             self.writer.append(predictions)
             made += len(predictions)
@@ -193,6 +210,7 @@ class _Run:
         return {
             "schema": SCHEMA,
             "command": plan.options.command,
+            "options": self._options(),
             "seed": plan.options.seed,
             "suite": plan.options.suite,
             "protocol": plan.options.protocol,
@@ -208,6 +226,26 @@ class _Run:
             },
             "environment": environment(),
         }
+
+    def _options(self) -> dict[str, Any]:
+        """What ``sqbench run --config run.json`` does again; of objects only their names."""
+        options, location = self.plan.options, self.plan.selection.source.location
+        found = {
+            "codec": [c if isinstance(c, str) else _name(c) for c in self.plan.codecs],
+            "data": str(Path(location).resolve()) if Path(location).exists() else location,
+            "suite": options.suite,
+            "protocol": options.protocol,
+            "weights": options.weights,
+            "device": options.device,
+            "seed": options.seed,
+        }
+        if options.metrics is not None:
+            found["metrics"] = list(options.metrics)
+        if options.evaluators is not None:
+            found["evaluators"] = options.evaluators
+        if options.limit is not None:
+            found["limit"] = options.limit
+        return found
 
 
 class _Scoring:
@@ -256,11 +294,12 @@ class _Scoring:
             if isinstance(outcome, Lost):
                 self._lost(job, outcome.reason)
                 continue
+            if (refused := self._refused(outcome)) is not None:
+                self._lost(job, refused)
+                continue
             if outcome.item.utterance.id in self.wanted:
                 key = (self.decoded.codec_id, outcome.item.utterance.id)
                 self.run.cache.put(key, outcome.estimate, outcome.estimate_rate)
-            if options.save_audio:
-                self._save(outcome)
             if not job.metrics:
                 self._ready.append(self.build.done(job, outcome.coded, ()))
                 continue
@@ -280,12 +319,12 @@ class _Scoring:
         self.decoded.lost[job.item.utterance.id] = reason
         self._ready.append(self.build.lost(job, reason))
 
-    def _save(self, outcome: Reconstruction) -> None:
-        name = outcome.item.utterance.id
-        for extension in audio.EXTENSIONS:
-            name = name.removesuffix(extension)
-        path = self.run.writer.path / "audio" / self.system.name / f"{name}.wav"
-        audio.write(path, outcome.estimate, outcome.estimate_rate)
+    def _refused(self, outcome: Reconstruction) -> str | None:
+        """Keep the audio, if asked for; why this clip's cannot be, if it cannot."""
+        plan = self.run.plan
+        if not plan.options.save_audio:
+            return None
+        return save(self.run.writer.path, self.system.name, plan.file_names, outcome)
 
 
 def in_batches(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:

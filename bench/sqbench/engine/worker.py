@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 
 def main(descriptor: int) -> None:
@@ -30,17 +30,14 @@ def main(descriptor: int) -> None:
         except Exception as error:
             result = (False, f"{type(error).__name__}: {error}")
         try:
-            connection.send(result)
-        except (BrokenPipeError, ConnectionError):
+            message = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
+        except Exception as error:  # a result may be of anybody's class
+            reason = f"the result does not pickle: {type(error).__name__}: {error}"
+            message = pickle.dumps((False, reason))
+        try:
+            connection.send_bytes(message)
+        except ConnectionError:
             return
-
-
-def peak_rss_bytes(_: object = None) -> int:
-    """Peak resident memory of this process, in bytes."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-    raise OSError("/proc/self/status has no VmHWM")
 
 
 if __name__ == "__main__":

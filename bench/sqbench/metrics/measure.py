@@ -12,6 +12,9 @@ from sqbench.metrics import catalogue
 from sqbench.metrics.base import Metric, Pair, Status, Undefined
 from sqbench.metrics.protocol import DEFAULT, prepare
 
+ROUNDING = 1e-6
+"""So far outside of its bounds a value may be: a correlation of 1 comes out as 1 + 2e-16."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -71,6 +74,13 @@ def _measure(metric: Metric, pair: Pair) -> Measurement:
         return Measurement(math.nan, "failed", f"{type(error).__name__}: {error}")
     if not math.isfinite(value):
         return Measurement(math.nan, "undefined", f"{metric.name} gives {value}")
+    low, high = metric.bounds
+    if (low is not None and value < low - ROUNDING) or (
+        high is not None and value > high + ROUNDING
+    ):
+        # The metric's own word is broken: a defect of it, not a property of the pair.
+        reason = f"{metric.name} gives {value:.6g}, outside of its bounds {low} to {high}"
+        return Measurement(math.nan, "failed", reason)
     return Measurement(value, "ok")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from sqbench.errors import InputError
 from sqbench.report.columns import Column, columns_for
 from sqbench.report.notes import FEW, few_utterances, locations
 from sqbench.statistics import N_BOOT, Paired, Values, macro_mean, paired
+from sqbench.store import versions
 from sqbench.store.aggregate import rows as aggregate_rows
 from sqbench.store.reader import Store
 from sqbench.store.row import Cell, Row
@@ -55,6 +56,7 @@ def build(
     *,
     source: str | None = None,
     protocol: str | None = None,
+    all_versions: bool = False,
     n_boot: int = N_BOOT,
     seed: int = 0,
 ) -> Comparison:
@@ -66,6 +68,8 @@ def build(
         b: the same of the other.
         source: which source, where the results hold both codecs on several.
         protocol: which protocol, in the same way.
+        all_versions: refuse a name that several versions of a codec have, instead of taking the
+            newest.
         n_boot: bootstrap resamples.
         seed: of the resampling.
 
@@ -77,7 +81,8 @@ def build(
         for row in aggregate_rows(store)
         if row.cells and source in (None, row.source) and protocol in (None, row.protocol)
     ]
-    found = {key: (_find(rows, a, key), _find(rows, b, key)) for key in _places(rows)}
+    newest = _newest(rows, (a, b), all_versions)
+    found = {key: (_find(newest, a, key), _find(newest, b, key)) for key in _places(rows)}
     both = {key: (x, y) for key, (x, y) in found.items() if x is not None and y is not None}
     if not both:
         _explain(rows, a, b)
@@ -91,9 +96,21 @@ def build(
     ((where, rules), (row_a, row_b)) = next(iter(both.items()))
     if row_a.codec_id == row_b.codec_id:
         raise InputError(f"compare {a} {b}", expected="two codecs", found=f"{row_a.label} twice")
-    changed = {u for u in row_a.hashes.keys() & row_b.hashes if row_a.hashes[u] != row_b.hashes[u]}
+    ids = _same_clips(row_a.hashes, row_b.hashes)
+    changed = {
+        u for u, v in ids.items() if u == v and row_a.hashes.get(v, "") != row_b.hashes.get(u, "")
+    }
+    if not ids:
+        raise InputError(
+            f"compare {a} {b}",
+            expected="clips that both have results of",
+            found=f"none of {len(row_a.hashes)} and {len(row_b.hashes)}",
+            remedy="Run both on the same data.",
+        )
     metrics = [
-        _compare(column, row_a.cells[column.key], row_b.cells[column.key], changed, n_boot, seed)
+        _compare(
+            column, row_a.cells[column.key], row_b.cells[column.key], ids, changed, n_boot, seed
+        )
         for column in columns_for([row_a, row_b])
         if column.scores and column.key in row_a.cells and column.key in row_b.cells
     ]
@@ -105,6 +122,13 @@ def build(
         metrics=tuple(metrics),
         notes=tuple(_notes(row_a, row_b, metrics, len(changed), n_boot, seed)),
     )
+
+
+def _newest(rows: Sequence[Row], names: tuple[str, str], all_versions: bool) -> list[Row]:
+    """The newest version of each codec, and those that are named by label or id."""
+    kept, _ = versions.chosen(rows, all_versions=all_versions)
+    named = [row for row in rows if row.label in names or row.codec_id in names]
+    return kept + [row for row in named if not any(row is each for each in kept)]
 
 
 def _places(rows: Sequence[Row]) -> list[tuple[str, str]]:
@@ -140,8 +164,21 @@ def _explain(rows: Sequence[Row], a: str, b: str) -> None:
     )
 
 
+def _same_clips(a: Mapping[str, str], b: Mapping[str, str]) -> dict[str, str]:
+    """B's ids of the clips that both have, to A's: the same id, or else the same content."""
+    by_content = {sha256: name for name, sha256 in a.items()}
+    found = {name: name if name in a else by_content.get(sha256) for name, sha256 in b.items()}
+    return {ours: theirs for ours, theirs in found.items() if theirs is not None}
+
+
 def _compare(
-    column: Column, a: Cell, b: Cell, changed: set[str], n_boot: int, seed: int
+    column: Column,
+    a: Cell,
+    b: Cell,
+    ids: Mapping[str, str],
+    changed: set[str],
+    n_boot: int,
+    seed: int,
 ) -> ComparedMetric:
     sets: list[tuple[Values, Values]] = []
     few: list[str] = []
@@ -151,7 +188,11 @@ def _compare(
         if theirs is None:
             continue
         values_a = dict(zip(ours.utterances, ours.values, strict=True))
-        values_b = dict(zip(theirs.utterances, theirs.values, strict=True))
+        values_b = {
+            ids[u]: value
+            for u, value in zip(theirs.utterances, theirs.values, strict=True)
+            if u in ids
+        }
         shared = sorted((values_a.keys() & values_b.keys()) - changed)
         if 1 < len(shared) < FEW:
             few.append(ours.dataset)

@@ -25,7 +25,7 @@ it. Files without a value are left out of a mean, where main counts the worst sc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,6 +34,7 @@ import numpy as np
 
 from sqbench.atomic import write_json, write_text
 from sqbench.errors import InputError
+from sqbench.store import versions
 from sqbench.store.aggregate import Failures, rows
 from sqbench.store.reader import Store
 from sqbench.store.record import Record
@@ -77,7 +78,8 @@ def export(
     out: Path | str,
     format: ExportFormat,
     *,
-    codec: str | None = None,
+    codecs: Sequence[str] = (),
+    all_versions: bool = False,
     source: str | None = None,
     protocol: str | None = None,
     failures: Failures = "drop",
@@ -88,7 +90,8 @@ def export(
         store: loaded results.
         out: the folder to write into; files of the same names are replaced.
         format: ``slt`` or ``main`` (module docstring).
-        codec: the codec's name or label; all codecs if not given.
+        codecs: names, labels or patterns; all codecs if not given.
+        all_versions: also versions of a codec that a newer one stands for.
         source: which source, where the results hold several.
         protocol: which protocol, in the same way.
         failures: of ``slt``: ``drop`` leaves incomplete metrics empty; ``mean`` writes the mean
@@ -99,14 +102,12 @@ def export(
     """
     if format not in ("slt", "main"):
         raise InputError(f"--format {format}", expected="slt or main")
-    chosen = [
+    found = [
         row
         for row in rows(store, failures=failures)
-        if row.cells
-        and codec in (None, row.codec, row.label, row.codec_id)
-        and source in (None, row.source)
-        and protocol in (None, row.protocol)
+        if row.cells and source in (None, row.source) and protocol in (None, row.protocol)
     ]
+    chosen, _ = versions.chosen(found, codecs, all_versions=all_versions)
     places = list(dict.fromkeys((row.source, row.protocol) for row in chosen))
     if len(places) != 1:
         raise InputError(
@@ -160,8 +161,8 @@ def _log(dataset: str, sets: Mapping[str, SetScore]) -> str:
 
 
 def _averages(row: Row) -> Iterator[str]:
-    for category, metrics in SIGNAL_METRICS.items():
-        for metric in metrics:
+    for category in ("speech", "audio"):
+        for metric in SIGNAL_METRICS[category]:
             cell = row.cells.get(column(category, metric))
             value = math.nan if cell is None or cell.value is None else cell.value
             yield f"Average {_SLT_AVERAGES[metric]} for {category} datasets: {_plain(value)}"

@@ -64,6 +64,7 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
     names: dict[str, str] = {}
     runs: dict[Key, list[dict[str, Any]]] = {}
     described: dict[tuple[str, str], dict[str, Any]] = {}
+    last: dict[Key, tuple[str, str]] = {}
     for run in store.runs:
         if "source" not in run:
             continue  # unusable; the store's problems say why
@@ -72,6 +73,7 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
             identity = codec["codec_id"]
             names[identity] = codec["name"]
             of_key = runs.setdefault((source, run["protocol"], identity), [])
+            last[source, run["protocol"], identity] = (run["started"], run["run_id"])
             if run["metrics"] or not run.get("tasks"):
                 of_key.append(run)
             known = described.setdefault((source, identity), {})
@@ -82,7 +84,9 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
         source, _, identity = key
         if not of_key:
             found = coding.get((source, identity), [])
-            result.append(_unmeasured(key, labels[identity], found, described[source, identity]))
+            result.append(
+                _unmeasured(key, labels[identity], found, described[source, identity], last[key])
+            )
             continue
         row = _row(
             key,
@@ -91,6 +95,7 @@ def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
             scores.get(key, []),
             coding.get((source, identity), []),
             described[source, identity],
+            last[key],
         )
         result.append(replace(row, cells=_drop(row.cells)) if failures == "drop" else row)
     order = {source: i for i, source in enumerate(dict.fromkeys(r.source for r in result))}
@@ -104,6 +109,7 @@ def _row(
     all_scores: list[Record],
     all_coding: list[Record],
     description: Mapping[str, Any],
+    last_run: tuple[str, str],
 ) -> Row:
     source, protocol, codec_id = key
     coding = _selected(all_coding, selection)
@@ -127,6 +133,7 @@ def _row(
         versions=_versions(scores),
         older=older,
         directions={r["metric"] or "": r["direction"] for r in scores if r["direction"]},
+        last_run=last_run,
         location=selection.location,
         elsewhere=selection.elsewhere,
         hashes={u: clip["sha256"] for u, clip in selection.clips.items() if clip["sha256"]},
@@ -135,7 +142,11 @@ def _row(
 
 
 def _unmeasured(
-    key: Key, name: tuple[str, str], coding: list[Record], description: Mapping[str, Any]
+    key: Key,
+    name: tuple[str, str],
+    coding: list[Record],
+    description: Mapping[str, Any],
+    last_run: tuple[str, str],
 ) -> Row:
     """The row of a codec that evaluators heard, and no metric measured."""
     source, protocol, codec_id = key
@@ -155,6 +166,7 @@ def _unmeasured(
         versions={},
         older={},
         directions={},
+        last_run=last_run,
         location="",
         elsewhere=(),
         hashes={},

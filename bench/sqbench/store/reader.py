@@ -73,7 +73,7 @@ def load(out: Path | str | Sequence[Path | str]) -> Store:
     store = Store()
     folders: dict[Path, Path] = {}
     for path in map(Path, paths):
-        for folder in _run_folders(path, store.problems):
+        for folder in run_folders(path, store.problems):
             folders.setdefault(folder.resolve(), folder)
     runs = [(_read_run(folder, store.problems), folder) for folder in folders.values()]
     runs.sort(key=lambda item: (item[0].get("started", ""), item[0]["run_id"]))
@@ -98,10 +98,16 @@ def load(out: Path | str | Sequence[Path | str]) -> Store:
     return store
 
 
-def _run_folders(path: Path, problems: list[str]) -> Iterator[Path]:
+def run_folders(path: Path, problems: list[str]) -> Iterator[Path]:
     """The runs at ``path`` and below it, sorted.
 
     Clips that a run saved are not searched, nor are hidden folders.
+
+    Args:
+        problems: what cannot be read is added.
+
+    Raises:
+        InputError: the path is a file.
     """
     if path.is_file():
         raise InputError(
@@ -127,6 +133,35 @@ def _run_folders(path: Path, problems: list[str]) -> Iterator[Path]:
             for child in below
             if not child.startswith(".") and not (is_run and child == AUDIO_FOLDER)
         )
+
+
+Line = tuple[bytes, Record | Observation | None]
+"""A line of ``records.jsonl`` as it lies there, and its record, if it is one."""
+
+
+def read_run(folder: Path) -> tuple[dict[str, Any], list[Line]]:
+    """A run as it lies there: ``run.json``, and each line with its record, if it is one.
+
+    Raises:
+        InputError: ``run.json`` cannot be used, or a file cannot be read.
+    """
+    problems: list[str] = []
+    run = _read_run(folder, problems)
+    if problems:
+        raise InputError(problems[0])
+    lines: list[Line] = []
+    try:
+        text = (folder / RECORDS_FILE).read_bytes()
+    except FileNotFoundError:
+        text = b""  # a run that ended before its first record
+    except OSError as error:
+        raise InputError(f"{folder / RECORDS_FILE}: cannot be read ({error.strerror})") from error
+    for each in text.splitlines(keepends=True):
+        try:
+            lines.append((each, parse.record(each)))
+        except ValueError:
+            lines.append((each, None))
+    return run, lines
 
 
 def _read_run(folder: Path, problems: list[str]) -> dict[str, Any]:

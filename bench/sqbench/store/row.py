@@ -15,12 +15,14 @@ from sqbench.store.record import Record
 SIGNAL_METRICS: Mapping[str, tuple[str, ...]] = {
     "speech": ("sdr", "mel", "stoi", "pesq"),
     "audio": ("sdr", "mel"),
+    "all": ("sdr", "mel"),
 }
-"""The protocol's metrics by category; any other metric in the records is an extra column."""
+"""The protocol's metrics by category, and those of data whose category nothing states; any other
+metric in the records is an extra column."""
 
 
 def column(category: str, metric: str) -> str:
-    """The table column of a metric: its name, with ``audio_`` before it for audio datasets."""
+    """The table column of a metric: its name, with the category before it unless that is speech."""
     return metric if category == "speech" else f"{category}_{metric}"
 
 
@@ -116,6 +118,7 @@ class Row:
         versions: metric name to the version that the values have.
         older: metric name to how many clips have a value of an older identity alone (left out).
         directions: metric name to ``higher`` or ``lower``, whichever is better, as recorded.
+        last_run: when the codec last ran, and which run that was; sorts by time.
         location: where the source is that the values are of.
         elsewhere: where runs found others of its name; their values are not in the row.
         hashes: utterance to the hash of its audio, of those that could be read.
@@ -137,6 +140,7 @@ class Row:
     versions: Mapping[str, int]
     older: Mapping[str, int]
     directions: Mapping[str, str]
+    last_run: tuple[str, str]
     location: str
     elsewhere: tuple[str, ...]
     hashes: Mapping[str, str] = field(repr=False)

@@ -101,7 +101,7 @@ class RunWriter:
         """
         if not records:
             return
-        data = "".join(_line(record) for record in records).encode()
+        data = "".join(line(record) for record in records).encode()
         try:
             written = 0
             while written < len(data):
@@ -134,7 +134,12 @@ def copy_run(out: Path, run: dict[str, Any], records: Sequence[Record | Observat
     write_json(writer.path / RUN_FILE, run)
 
 
-def _line(record: Record | Observation) -> str:
+def line(record: Record | Observation) -> str:
+    """A record as a line of ``records.jsonl``.
+
+    Raises:
+        ValueError: it holds NaN or infinity.
+    """
     try:
         return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
     except ValueError as error:

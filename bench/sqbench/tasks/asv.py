@@ -6,9 +6,8 @@ cosine of whole utterances and the mean cosine of five crops against five; no sc
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +39,7 @@ class ASV(Task):
     name = "asv"
     labels = ("speaker",)
     category = "speech"
+    at_once = 2  # one clip of a speaker is in no trial of its own
     quantities = (
         Quantity(
             name="eer",
@@ -106,8 +106,10 @@ class ASV(Task):
         return TaskData(clips=data.clips, trials=pairs(data.clips.values())), found
 
     def selected(self, data: TaskData, ids: Iterable[str]) -> TaskData:
-        """The clips, and the trials of which both sides are among them."""
+        """The clips, and the trials among them; of labelled clips, those that they make."""
         clips = super().selected(data, ids).clips
+        if data.trials.keys() == {"pairs"} and len(clips) < len(data.clips):
+            return TaskData(clips=clips, trials=pairs(clips.values()))
         trials = {
             name: [trial for trial in some if trial.a in clips and trial.b in clips]
             for name, some in data.trials.items()
@@ -223,21 +225,56 @@ def _interval(
     return interval(speakers, in_parts, n_boot=n_boot, seed=seed, unit="speakers")
 
 
+MOST = 50_000
+"""Trials of each kind on labelled clips; of more, so many are taken at equal steps."""
+
+
 def pairs(clips: Iterable[Clip]) -> dict[str, Sequence[Trial]]:
     """Trials of clips with a speaker: every pair of one speaker, and as many of two.
 
     The latter are taken at equal steps from all pairs in order of their ids, so that every
-    speaker meets every other. A speaker with one clip takes part in the latter only.
+    speaker meets every other; so are the former where there are more than `MOST`. A speaker with
+    one clip takes part in the latter only. Memory does not grow with the number of pairs.
     """
     ordered = sorted(clips, key=lambda clip: clip.id)
-    both = list(itertools.combinations(ordered, 2))
-    same = [(a, b) for a, b in both if a.label == b.label]
-    other = [(a, b) for a, b in both if a.label != b.label]
-    count = min(len(same), len(other))
-    picked = [other[i * len(other) // count] for i in range(count)] if count else []
-    trials = [Trial(True, a.id, b.id) for a, b in same]
-    trials += [Trial(False, a.id, b.id) for a, b in picked]
+    labels = np.unique([clip.label for clip in ordered], return_inverse=True)[1]
+    same, other = _Pairs(labels, same=True), _Pairs(labels, same=False)
+    count = min(same.total, other.total, MOST)
+    trials = [
+        Trial(target, ordered[a].id, ordered[b].id)
+        for target, of in ((True, same), (False, other))
+        for a, b in of.at_steps(min(same.total, MOST) if target else count)
+    ]
     return {"pairs": trials} if count else {}
+
+
+class _Pairs:
+    """All pairs ``(i, j)``, i before j, of equal or of different labels, by their rank."""
+
+    def __init__(self, labels: NDArray[np.intp], *, same: bool) -> None:
+        self.labels, self.same = labels, same
+        n = len(labels)
+        after = np.zeros(n, np.int64)  # clips of the same label behind each
+        for label in range(int(labels.max(initial=-1)) + 1):
+            of = np.flatnonzero(labels == label)
+            after[of] = np.arange(len(of))[::-1]
+        rows = after if same else np.arange(n)[::-1] - after
+        self.ends = np.cumsum(rows)
+        self.total = int(self.ends[-1]) if n else 0
+
+    def at_steps(self, count: int) -> Iterator[tuple[int, int]]:
+        """``count`` of them at equal steps, in order."""
+        if not count:
+            return
+        ranks = np.arange(count, dtype=np.int64) * self.total // count
+        firsts = np.searchsorted(self.ends, ranks, side="right")
+        rows, starts = np.unique(firsts, return_index=True)
+        for first, of_row in zip(rows, np.split(ranks, starts[1:]), strict=True):
+            equal = self.labels[first + 1 :] == self.labels[first]
+            seconds = first + 1 + np.flatnonzero(equal if self.same else ~equal)
+            begin = self.ends[first] - len(seconds)
+            for rank in of_row:
+                yield int(first), int(seconds[rank - begin])
 
 
 def speaker_of(name: str) -> str:

@@ -62,9 +62,8 @@ class WavTokenizer(NeuralCodec):
     @staticmethod
     def skeleton(spec: CodecSpec) -> nn.Module:
         from sqbench_codecs.wavtokenizer.network import Network
-        from sqbench_codecs.whole import unrolled_lstms
 
-        return unrolled_lstms(Network(SIZES[_hop(spec)], with_unused=True))
+        return Network(SIZES[_hop(spec)], with_unused=True)
 
     @staticmethod
     def parts(spec: CodecSpec) -> Mapping[str, Sequence[str]]:

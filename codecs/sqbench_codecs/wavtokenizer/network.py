@@ -95,7 +95,7 @@ class Codebook(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions, each after norm and swish, beside a shortcut."""
+    """Two convolutions, each after norm and swish (a product, as published), beside a shortcut."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class Residual(nn.Module):
         self.conv2 = nn.Conv1d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        added: Tensor = self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
+        added: Tensor = self.conv2(_swish(self.norm2(self.conv1(_swish(self.norm1(x))))))
         return x + added
 
 
@@ -120,8 +120,12 @@ class Attention(nn.Module):
         h = self.norm(x)
         query, key, value = self.q(h), self.k(h), self.v(h)
         scores = torch.bmm(query.transpose(1, 2), key) * x.shape[1] ** -0.5
-        added: Tensor = self.proj_out(torch.bmm(value, scores.softmax(-1).transpose(1, 2)))
+        added: Tensor = self.proj_out(torch.bmm(value, F.softmax(scores, -1).transpose(1, 2)))
         return x + added
+
+
+def _swish(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(x)
 
 
 def _norm(width: int) -> nn.GroupNorm:

@@ -124,6 +124,13 @@ def test_level_brings_the_loudest_to_three_quarters_and_leaves_silence() -> None
     assert torch.equal(level(x * 0.01), x * 0.01)
 
 
+def test_the_level_is_the_mean_of_exactly_the_loudest_thousandth() -> None:
+    """Ten of ten thousand samples; nine or eleven of them have another mean."""
+    x = torch.full((10000,), 0.1)
+    x[:5], x[5:10] = 0.6, -0.4
+    torch.testing.assert_close(level(x[None]), 1.5 * x[None])
+
+
 def test_level_is_per_item() -> None:
     x = torch.sin(torch.arange(8000) * 0.1)
     both = level(torch.stack([0.1 * x, 0.5 * x]))

@@ -23,7 +23,7 @@ from sqbench.counting import count
 from sqbench.engine.jobs import Item
 from sqbench.engine.systems.base import Coded, Lost, Reconstruction, System, read_reference, why
 from sqbench.errors import InputError
-from sqbench_codecs import Codec, num_bits
+from sqbench_codecs import Codec, TorchCodec, num_bits
 from sqbench_codecs.host import fingerprint, seeding, server
 
 Result = TypeVar("Result")
@@ -225,10 +225,13 @@ class CodecSystem(System):
                 raise InputError(
                     what, expected=f"0 to {size - 1}", found=f"{book.min()} to {book.max()}"
                 )
-        if estimate.shape != clip.input.shape or not np.issubdtype(estimate.dtype, np.floating):
+        # A codec may decode to another rate than it encodes.
+        rate = self.description.get("output_sample_rate") or clip.input_rate
+        shape = (-(-len(clip.input) * rate // clip.input_rate),)
+        if estimate.shape != shape or not np.issubdtype(estimate.dtype, np.floating):
             raise InputError(
                 f"codec {self.name}: decoded audio",
-                expected=f"floating point of shape {list(clip.input.shape)}",
+                expected=f"floating point of shape {list(shape)}",
                 found=f"{estimate.dtype} of shape {list(estimate.shape)}",
             )
         return Reconstruction(
@@ -236,7 +239,7 @@ class CodecSystem(System):
             reference=clip.reference,
             reference_rate=clip.rate,
             estimate=np.asarray(estimate, np.float32),
-            estimate_rate=clip.input_rate,
+            estimate_rate=rate,
             coded=Coded(
                 duration_s=len(clip.reference) / clip.rate,
                 bits=num_bits(codes, sizes),
@@ -322,10 +325,13 @@ def described(codec: Codec) -> tuple[dict[str, Any], list[str]]:
     """
     description = codec.describe()
     kind = type(codec)
-    if kind.__module__.partition(".")[0] == "sqbench_codecs":
+    if isinstance(codec, TorchCodec):
+        kind = codec.made_by
+    elif kind.__module__.partition(".")[0] == "sqbench_codecs":
         return description, []
     file = fingerprint.source_file(kind)
-    held, unknown = fingerprint.of_object(codec, ("device", "origin"))
+    # Weights are in the description: where their file lies is nobody's identity.
+    held, unknown = fingerprint.of_object(codec, ("device", "origin", "weights"))
     if file is None:
         unknown = [*unknown, f"source of {kind.__qualname__}"]
     settings = {

@@ -15,24 +15,10 @@ from sqbench.engine.systems import codec as codecs
 from sqbench.engine.systems.base import System
 from sqbench.engine.systems.codec import CodecFailure, CodecSystem
 from sqbench.engine.systems.folder import FolderSystem
+from sqbench.engine.systems.names import FOLDER, split_interpreter, split_weights
 from sqbench.engine.systems.process import Order, foreign_command, hosted, registry_command
 from sqbench.errors import InputError
 from sqbench_codecs import CODECS, Codec
-
-_FOLDER = "folder:"
-_INTERPRETER = re.compile(r"(?P<python>[^:]*python[^:/]*):(?P<target>.+)")
-_OPERATING_POINT = re.compile(r"\d+(\.\.\d+)?(:\d+)?(#.*)?")
-
-
-def split_weights(name: str) -> tuple[str, str | None]:
-    """``NAME@WEIGHTS`` apart; ``dac-24k@8`` is an operating point, ``@official@REV`` a revision."""
-    file = re.fullmatch(r"(.*\.py:\w+)(?:@(.+))?", name)
-    if file:
-        return file[1], file[2]
-    first, *rest = name.split("@")
-    while rest and _OPERATING_POINT.fullmatch(rest[0]):
-        first = f"{first}@{rest.pop(0)}"
-    return first, "@".join(rest) or None
 
 
 def check_names(codecs: Sequence[str | Codec | System], weights: str) -> None:
@@ -47,7 +33,7 @@ def check_names(codecs: Sequence[str | Codec | System], weights: str) -> None:
             continue
         name, own = split_weights(codec)
         foreign = _foreign(codec)
-        if codec.startswith(_FOLDER):
+        if codec.startswith(FOLDER):
             _folder(codec)
         elif foreign is None:
             CODECS.check(name)
@@ -85,7 +71,7 @@ def open_system(codec: str | Codec | System, options: Options) -> System:
         return codec
     if isinstance(codec, Codec):
         return codecs.inline(codec, seed=options.seed, raising=options.debug)
-    if codec.startswith(_FOLDER):
+    if codec.startswith(FOLDER):
         return _folder(codec)
     name, own = split_weights(codec)
     foreign = _foreign(codec)
@@ -163,15 +149,13 @@ def _described(system: CodecSystem, weights: str) -> dict[str, Any]:
 
 def _foreign(codec: str) -> tuple[str, str] | None:
     """Interpreter and target, where a codec is named so."""
-    found = _INTERPRETER.fullmatch(codec)
-    if found is None or not os.access(found["python"], os.X_OK):
-        return None
-    return found["python"], found["target"]
+    found = split_interpreter(codec)
+    return found if found is not None and os.access(found[0], os.X_OK) else None
 
 
 def _folder(codec: str) -> FolderSystem:
     """``folder:PATH``, with ``:name=``, ``:bitrate=`` and ``:codebooks=`` behind it if need be."""
-    path = codec.removeprefix(_FOLDER)
+    path = codec.removeprefix(FOLDER)
     facts: dict[str, str] = {}
     while found := re.fullmatch(r"(.+):(name|bitrate|codebooks)=([^:]*)", path):
         path = found[1]

@@ -84,7 +84,7 @@ class Probe(Evaluator):
             fold_of = folds(clips, min(FOLDS, len(groups)), deal)
             fold = np.array([fold_of[clip.group] for clip in clips])
             models = [
-                Discriminant.fit(
+                Discriminant(
                     rows[fold != out].reshape(-1, rows.shape[2]),
                     np.repeat(labels[fold != out], rows.shape[1]),
                     len(self._classes),
@@ -144,44 +144,36 @@ class EventProbe(Probe):
     groups = "recordings"
 
 
-@dataclass(frozen=True)
 class Discriminant:
-    """Linear discriminants of equal priors: ``scores = weights @ standardised + offsets``.
+    """Linear discriminants of standardised features, all classes taken to be equally likely.
 
-    Attributes:
-        mean, scale: of the training features, ``[D]``.
-        weights: ``[classes, D]``, with ``offsets`` ``[classes]``: minus infinity for a class that
-            was not in training.
+    scikit-learn's, which weights the classes' covariances by their priors, and so must be told how
+    frequent the classes are; that is taken out of the posteriors again.
+
+    Args:
+        rows: ``[n, D]``.
+        labels: class of each, ``[n]``.
+        classes: how many there are; some may not be in ``labels``, and are never chosen.
     """
 
-    mean: Array
-    scale: Array
-    weights: Array
-    offsets: Array
+    def __init__(self, rows: Array, labels: NDArray[np.intp], classes: int) -> None:
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+        from sklearn.preprocessing import StandardScaler
 
-    @classmethod
-    def fit(cls, rows: Array, labels: NDArray[np.intp], classes: int) -> Discriminant:
-        """From ``[n, D]`` with their classes; several may be empty."""
-        mean, scale = rows.mean(axis=0), rows.std(axis=0)
-        scale = np.where(scale > 1e-9, scale, 1.0)
-        x = (rows - mean) / scale
-        centres = np.zeros((classes, x.shape[1]))
-        there = np.unique(labels)
-        for label in there:
-            centres[label] = x[labels == label].mean(axis=0)
-        rest = x - centres[labels]
-        covariance = rest.T @ rest / len(x)
-        sphere = np.trace(covariance) / len(covariance)
-        covariance *= 1 - SHRINKAGE
-        covariance[np.diag_indices_from(covariance)] += SHRINKAGE * sphere + 1e-9
-        weights = np.linalg.solve(covariance, centres.T).T
-        offsets = np.full(classes, -np.inf)
-        offsets[there] = -0.5 * np.sum(weights * centres, axis=1)[there]
-        return cls(mean, scale, weights, offsets)
+        self._classes = classes
+        self._there = np.unique(labels)
+        if len(self._there) > 1:  # of one class there is nothing to tell
+            self._scaler = StandardScaler().fit(rows)
+            self._model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE)
+            self._model.fit(self._scaler.transform(rows), labels)
 
     def posterior(self, row: Array) -> Array:
         """Of ``[D]``: ``[classes]``, summing to one."""
-        scores = self.weights @ ((row - self.mean) / self.scale) + self.offsets
+        scores = np.full(self._classes, -np.inf)
+        scores[self._there] = 0.0
+        if len(self._there) > 1:
+            logs = self._model.predict_log_proba(self._scaler.transform(row[None]))[0]
+            scores[self._there] = logs - np.log(self._model.priors_)
         powers = np.exp(scores - scores.max())
         return np.asarray(powers / powers.sum())
 
@@ -197,7 +189,9 @@ class _Deal:
 def folds(clips: Sequence[Clip], count: int, seed: int) -> dict[str, int]:
     """Group to fold, every class spread over the folds as evenly as its groups allow.
 
-    Large groups are dealt first, each to the fold that has least of its classes.
+    Large groups are dealt first, each to the fold that has least of its classes. scikit-learn's
+    `StratifiedGroupKFold` refuses where every class has fewer clips than there are folds, as a
+    ``--limit`` may leave it.
     """
     classes = {label: i for i, label in enumerate(sorted({clip.label for clip in clips}))}
     sizes: dict[str, NDArray[np.intp]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,13 +19,51 @@ from sqbench.store.writer import copy_run
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sqbench.report.render import Report
+
+
+class Shown(str):
+    """A report as text; a notebook shows it as a table.
+
+    Attributes:
+        report: its data (`sqbench.report.table.Table`, `sqbench.report.compare.Comparison`).
+    """
+
+    report: Report
+
+    @classmethod
+    def of(cls, report: Report, format: str, width: int | None) -> Shown:
+        """A report in one of the formats of `sqbench.report.render.render`."""
+        from sqbench.report.render import render
+
+        shown = cls(render(report, format, width=width))
+        shown.report = report
+        return shown
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        from sqbench.report.html import to_html
+        from sqbench.report.render import grids
+
+        return "".join(map(to_html, grids(self.report)))
+
 
 class Results:
-    """Records of any number of runs, as data frames.
+    """Records of any number of runs: as a table, as a comparison, as data frames.
 
     Example:
-        >>> results = Results.load("results/")      # doctest: +SKIP
-        >>> results.summary()[["sdr", "pesq"]]      # doctest: +SKIP
+        >>> import sqbench
+        >>> results = sqbench.evaluate(["mulaw-8", "silence"], metrics=["mel"], limit=1)
+        >>> print(results.table(format="csv", codecs=["mulaw-8"]).splitlines()[0])
+        model,bitrate_bps,measured_bps,num_codebooks,macs_g,params_m,sdr,mel,stoi,pesq,audio_sdr,audio_mel
+        >>> results.compare("mulaw-8", "silence").report.metrics[0].column.key
+        'mel'
+        >>> sorted(set(results.frame["codec"]))
+        ['mulaw-8', 'silence']
+        >>> results.save(folder)                    # doctest: +SKIP
+        >>> results = sqbench.Results.load(folder)  # doctest: +SKIP
 
     Attributes:
         store: the records and runs themselves.
@@ -112,6 +151,44 @@ class Results:
         frame = pd.DataFrame(lines)
         return frame.set_index("model") if lines else frame
 
+    def table(self, *, format: str = "rich", width: int | None = None, **options: Any) -> Shown:
+        """What ``sqbench table`` prints: text, which a notebook shows as a table.
+
+        Args:
+            format: ``rich``, ``markdown``, ``latex``, ``csv`` or ``json``.
+            width: columns to fit ``rich`` into; as wide as it needs if not given.
+            options: ``ci``, ``sort``, ``paper``, ``failures``, ``source``, ``protocol``,
+                ``codecs``, ``all_versions``: see `sqbench.report.table.build`.
+
+        Raises:
+            InputError: no results, or an option that does not fit them.
+        """
+        from sqbench.report import table
+
+        return Shown.of(table.build(self.store, **options), format, width)
+
+    def compare(
+        self, a: str, b: str, *, format: str = "rich", width: int | None = None, **options: Any
+    ) -> Shown:
+        """Paired differences of codecs ``a`` and ``b``, as ``sqbench compare`` prints them.
+
+        The numbers are in the ``report`` of what is returned.
+
+        Args:
+            a: a codec's name, its label in the table, or its id.
+            b: the same of the other.
+            format: see `table`.
+            width: see `table`.
+            options: ``source``, ``protocol``, ``all_versions``: see
+                `sqbench.report.compare.build`.
+
+        Raises:
+            InputError: a codec is not there or not unique, or they share no source.
+        """
+        from sqbench.report import compare
+
+        return Shown.of(compare.build(self.store, a, b, **options), format, width)
+
     def save(self, path: Path | str) -> None:
         """Write the runs into a folder that `load` and ``sqbench table`` read.
 
@@ -149,6 +226,12 @@ class Results:
         numbers = ["value", "bits", "duration_s", "encode_s", "decode_s"]
         frame[numbers] = frame[numbers].astype("float64")
         return frame
+
+    def _repr_html_(self) -> str:
+        try:
+            return self.table()._repr_html_()
+        except InputError:  # nothing to make a table of
+            return f"<pre>{escape(repr(self))}</pre>"
 
     def __repr__(self) -> str:
         codecs = dict.fromkeys(record["codec"] for record in self.store.records)

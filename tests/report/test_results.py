@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import results_factory as make
 
+from sqbench.report.results import Results
 from sqbench.store import aggregate
 from sqbench.store import reader as store
-from sqbench.store.frame import Results
 from sqcodec.errors import InputError
 
 A = make.describe("codec-a")
