@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from operator import index
+from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from sqcodec.arrays import audio_tensor, code_tensor
+from sqcodec.checkpoint import build_model
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.inference.engine import Engine
+from sqcodec.isolation import isolated
 from sqcodec.model import SQCodecModel
 from sqcodec.weights import WeightsInfo, load_weights
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class SQCodec:
@@ -27,6 +29,11 @@ class SQCodec:
     work on any length: long clips go in segments, with the result of the whole (see
     `sqcodec.inference.engine`). On a CPU the clips of a batch run one by one, so that a clip's
     codes do not depend on its neighbours to the last bit.
+
+    It gives the same codes and samples whatever modes of torch the caller has set (inference mode,
+    autocast, default dtype or device, TF32, number of threads), may be called from several threads
+    at once, and can be pickled, copied and saved by `torch.save`. Gradients end here: to train
+    through the network, use `model`.
 
     Attributes:
         model: the network behind it. To change its parameters, make a new `SQCodec` from it.
@@ -40,16 +47,16 @@ class SQCodec:
         *,
         device: str | torch.device = "cpu",
     ) -> None:
-        self.model = model.to(device).eval()
-        self.weights = weights
         self.device = torch.device(device)
-        with torch.no_grad():
+        self.weights = weights
+        with isolated(self.device):
+            self.model = model.to(device).eval()
             self._engine = Engine(self.model)
 
     @classmethod
     def from_pretrained(
         cls,
-        name: str,
+        name: str | os.PathLike[str],
         weights: str | os.PathLike[str] = "auto",
         *,
         device: str | torch.device = "cpu",
@@ -58,8 +65,10 @@ class SQCodec:
     ) -> SQCodec:
         """Load a setting, such as ``6kbps`` (or ``6k``, ``sqcodec-6k``), or a path.
 
+        What is trained with a config of one's own has its config in the file: name its path alone.
+
         Args:
-            name: a setting, or a path as for ``weights``, whose setting is then detected.
+            name: a setting, or a path as for ``weights``, whose config is then what it says.
             weights: ``auto`` (official if cached or if the hub answers, else bundled),
                 ``official``, ``bundled``, or the path of a safetensors file, of a run directory,
                 or of a folder with the five published files.
@@ -96,11 +105,12 @@ class SQCodec:
         """Nominal bits a second."""
         return self.config.bitrate_bps
 
-    def encode(self, audio: Tensor) -> Tensor:
+    def encode(self, audio: Tensor | ArrayLike) -> Tensor:
         """Encode waveforms.
 
         Args:
-            audio: ``[B, T]`` at `sample_rate`, full scale at 1.0; ``[T]`` stands for one.
+            audio: ``[B, T]`` at `sample_rate`, full scale at 1.0; ``[T]`` stands for one. A tensor
+                or an array of floating-point numbers of any width, layout and byte order.
 
         Returns:
             int64 codes ``[B, N]`` (``[N]`` for one), of the audio padded with zeros to whole
@@ -108,28 +118,24 @@ class SQCodec:
             dimensions is the least significant digit.
 
         Raises:
-            InputError: another number of dimensions, or samples that are not finite.
+            InputError: another number of dimensions, no floating-point samples, or not finite.
         """
-        audio = torch.as_tensor(audio)
-        if audio.ndim not in (1, 2) or not audio.is_floating_point():
-            raise InputError(
-                "audio to encode",
-                expected="floating-point samples [B, T] or [T]",
-                found=f"{audio.dtype} of shape {tuple(audio.shape)}",
-            )
-        batch = audio.to(self.device, torch.float32).reshape(-1, audio.shape[-1])
-        if not bool(batch.isfinite().all()):
-            raise InputError("audio to encode", expected="finite samples", found="NaN or infinity")
-        with _inference(self.device):
-            parts = [self._engine.encode(self.model.pad(item)) for item in self._split(batch)]
-            codes = torch.cat(parts)
-        return codes if audio.ndim == 2 else codes[0]
+        with isolated(self.device):
+            samples = audio_tensor(audio, self.device)
+            batch = samples if samples.ndim == 2 else samples[None]
+            if not batch.numel():
+                tokens = self.config.padded_length(batch.shape[1]) // self.config.hop
+                codes = batch.new_zeros(len(batch), tokens, dtype=torch.long)
+            else:
+                parts = [self._engine.encode(self.model.pad(item)) for item in self._split(batch)]
+                codes = torch.cat(parts)
+            return codes if samples.ndim == 2 else codes[0]
 
-    def decode(self, codes: Tensor, length: int | None = None) -> Tensor:
+    def decode(self, codes: Tensor | ArrayLike, length: int | None = None) -> Tensor:
         """Decode codes.
 
         Args:
-            codes: ``[B, N]`` integers, or ``[N]`` for one.
+            codes: ``[B, N]`` integers, or ``[N]`` for one: a tensor or an array.
             length: samples to return, at most ``N * hop``; ``None`` for all, padding included.
 
         Returns:
@@ -138,55 +144,51 @@ class SQCodec:
         Raises:
             InputError: no integers, codes out of range, or more samples wanted than there are.
         """
-        codes = torch.as_tensor(codes)
-        if codes.ndim not in (1, 2) or codes.is_floating_point() or codes.dtype == torch.bool:
+        with isolated(self.device):
+            checked = code_tensor(codes, self.device, self.codebook_size, self.config.name)
+            batch = checked if checked.ndim == 2 else checked[None]
+            length = self._length(length, batch.shape[1])
+            if not batch.numel():
+                audio = batch.new_zeros(len(batch), length, dtype=torch.float32)
+            else:
+                audio = torch.cat([self._engine.decode(item) for item in self._split(batch)])
+            audio = audio[:, :length]
+            return audio if checked.ndim == 2 else audio[0]
+
+    def _length(self, length: Any, tokens: int) -> int:
+        available = tokens * self.config.hop
+        if length is None:
+            return available
+        try:
+            wanted = index(length)
+        except TypeError:
+            wanted = -1
+        if not 0 <= wanted <= available:
             raise InputError(
-                "codes to decode",
-                expected="integers [B, N] or [N]",
-                found=f"{codes.dtype} of shape {tuple(codes.shape)}",
+                f"length {length}", expected=f"0 to {available} samples from {tokens} codes"
             )
-        batch = codes.to(self.device, torch.long).reshape(-1, codes.shape[-1])
-        if batch.numel() and not 0 <= int(batch.min()) <= int(batch.max()) < self.codebook_size:
-            raise InputError(
-                "codes to decode",
-                expected=f"0 to {self.codebook_size - 1}",
-                found=f"{int(batch.min())} to {int(batch.max())}",
-                remedy=f"Are they codes of {self.config.name}?",
-            )
-        available = batch.shape[1] * self.config.hop
-        if length is not None and not 0 <= length <= available:
-            raise InputError(
-                f"length {length}", expected=f"0 to {available} samples from {batch.shape[1]} codes"
-            )
-        with _inference(self.device):
-            audio = torch.cat([self._engine.decode(item) for item in self._split(batch)])
-        audio = audio[:, :length]
-        return audio if codes.ndim == 2 else audio[0]
+        return wanted
 
     def _split(self, batch: Tensor) -> list[Tensor]:
         if self.device.type != "cpu" or not len(batch):
             return [batch]
         return [item[None] for item in batch]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The network itself has no pickled form: its weight norm is a class made at run time.
+        state = dict(self.model.state_dict())
+        return _rebuild, (self.config.to_dict(), state, asdict(self.weights))
+
     def __repr__(self) -> str:
         return f"SQCodec({self.config.name!r}, weights={self.weights.source!r})"
 
 
-@contextmanager
-def _inference(device: torch.device) -> Iterator[Any]:
-    """No gradients, and no TF32, whose rounding would change codes."""
-    if device.type != "cuda":
-        with torch.no_grad():
-            yield
-        return
-    cudnn: Any = torch.backends.cudnn
-    backends: tuple[Any, ...] = (torch.backends.cuda.matmul, cudnn.conv)
-    before = [backend.fp32_precision for backend in backends]
-    try:
-        for backend in backends:
-            backend.fp32_precision = "ieee"
-        with torch.no_grad():
-            yield
-    finally:
-        for backend, precision in zip(backends, before, strict=True):
-            backend.fp32_precision = precision
+def _rebuild(config: dict[str, Any], state: dict[str, Tensor], weights: dict[str, str]) -> SQCodec:
+    """What `SQCodec.__reduce__` made, on the device that its tensors are on now."""
+    device = next(iter(state.values())).device
+    model = build_model(SQCodecConfig.from_dict(config), state, {"": "pickled codec"})
+    return SQCodec(model, WeightsInfo(**weights), device=device)
+
+
+# It makes a codec of numbers and runs nothing else, so that torch.load may call it by default.
+torch.serialization.add_safe_globals([_rebuild])

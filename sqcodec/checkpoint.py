@@ -87,6 +87,16 @@ def read_card(path: str | os.PathLike[str]) -> tuple[SQCodecConfig, dict[str, An
     return SQCodecConfig.from_dict(values, origin=f"config in {path}"), card
 
 
+def has_card(path: Path) -> bool:
+    """Whether a safetensors file says what it is of, in whatever format.
+
+    Raises:
+        InputError: the file is missing, damaged or no safetensors file.
+    """
+    header = _read_header(path)
+    return "config_json" in header or "config" in header or "card" in header
+
+
 def _read_header(path: Path) -> dict[str, str]:
     """Metadata of a safetensors file, whose declared size is checked against the real one."""
     check_file(path, "a safetensors checkpoint")
@@ -139,7 +149,8 @@ def load_checkpoint(
             expected=f"weights of {config.name}",
             found=f"weights of {found.name}"
             + ("" if found.name != config.name else " with other settings"),
-            remedy=f"Load them as {found.name}, or name another file.",
+            remedy="They know their config: SQCodec.from_pretrained(PATH), or "
+            "--codec sqcodec --weights PATH.",
         )
     tensors = load_file(path)
     return build_model(found, tensors, {"": str(path)}), card
@@ -148,14 +159,17 @@ def load_checkpoint(
 def build_model(
     config: SQCodecConfig, tensors: Mapping[str, Tensor], files: Mapping[str, str]
 ) -> SQCodecModel:
-    """The network with these tensors, all of them and nothing else, in float32."""
+    """The network with copies of these tensors, all of them and nothing else, in float32."""
+    import torch
+
+    from sqcodec.isolation import isolated
     from sqcodec.model import SQCodecModel
-    from sqcodec.model.conv import uninitialised
 
     def file_of(key: str) -> str:
         return files.get(key.split(".")[0]) or files.get("") or next(iter(files.values()))
 
-    with uninitialised():
+    # Without values to draw: the caller's random numbers and default dtype are not touched.
+    with isolated(), torch.device("meta"):
         model = SQCodecModel(config)
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     remedy = f"They are not the weights of {config.name}, or the file is incomplete."
@@ -176,8 +190,23 @@ def build_model(
                 remedy=remedy,
             )
     _check_finite(tensors, file_of)
-    model.load_state_dict({key: value.float() for key, value in tensors.items()}, strict=True)
+    with isolated():
+        copies = {
+            key: value.detach().to(torch.float32, copy=True) for key, value in tensors.items()
+        }
+        model.load_state_dict(copies, strict=True, assign=True)
     return model.eval()
+
+
+def network_names(config: SQCodecConfig) -> list[str]:
+    """Names of all tensors of a network."""
+    import torch
+
+    from sqcodec.isolation import isolated
+    from sqcodec.model import SQCodecModel
+
+    with isolated(), torch.device("meta"):
+        return list(SQCodecModel(config).state_dict())
 
 
 def tensors_sha256(model: nn.Module) -> str:

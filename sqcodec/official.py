@@ -6,14 +6,15 @@ Importable without torch; every function that needs it imports it.
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqcodec.checkpoint import build_model, check_file
+from sqcodec.checkpoint import build_model, check_file, network_names
 from sqcodec.config import SQCodecConfig, list_configs, load_config
 from sqcodec.errors import InputError
+from sqcodec.names import DIRECTION, normed, renamed, tensors_in, unwrapped
+from sqcodec.pickles import read_pickle
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PARTS = ("encoder", "quantizer", "decoder", "en_encoder", "en_decoder")
 """The network's submodules and, with the suffix ``.pt``, its published files."""
+_MARK = "quantizer.project_in.weight"
+"""A tensor that every network has once; what stands before it is a wrapper's prefix."""
 
 
 def export_official(model: SQCodecModel, folder: str | os.PathLike[str]) -> list[Path]:
@@ -58,51 +61,85 @@ def load_official(
         for key, value in _load_part(files[part]).items():
             tensors[f"{part}.{key}"] = value
     names = {part: str(path) for part, path in files.items()}
+    config = _setting(tensors, config, weights_of or names["encoder"], names["encoder"])
+    return build_model(config, _with_norm(config, tensors), names)
+
+
+def load_network(path: Path, config: SQCodecConfig | None = None) -> SQCodecModel:
+    """Load one file of a whole network's tensors that says nothing of its config.
+
+    Args:
+        path: of `torch.save` or safetensors; names may be wrapped or nested (`sqcodec.names`).
+        config: which setting; ``None`` detects a published one.
+
+    Raises:
+        InputError: missing, damaged, with code in it, of several networks or of another setting.
+    """
+    check_file(path, "a file of weights")
+    if path.suffix == ".safetensors" or not is_pickle(path):
+        from safetensors.torch import load_file
+
+        content: object = load_file(path)
+    else:
+        content = read_pickle(path, "a state dict saved by torch")
+    tensors = renamed(tensors_in(content, str(path)), [_MARK], str(path))
+    config = _setting(tensors, config, str(path), str(path))
+    return build_model(config, _with_norm(config, tensors), {"": str(path)})
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file is one of `torch.save`, from how it begins."""
+    with path.open("rb") as file:
+        return file.read(4)[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+def _setting(
+    tensors: Mapping[str, Tensor], config: SQCodecConfig | None, whole: str, encoder: str
+) -> SQCodecConfig:
+    """The setting that tensors are of, by their encoder."""
     detected = _detect(tensors)
     if config is None:
         if detected is None:
             raise InputError(
-                weights_of or names["encoder"],
+                whole,
                 expected=f"weights of one of {', '.join(list_configs())}",
-                found=f"encoder strides {_encoder_rates(tensors)}",
+                found=_strides(tensors),
             )
-        config = load_config(detected)
-    elif _encoder_rates(tensors) != config.encoder_rates:
+        return load_config(detected)
+    if _encoder_rates(tensors) != config.encoder_rates:
         raise InputError(
-            names["encoder"],
+            encoder,
             expected=f"the encoder of {config.name}, with strides {config.encoder_rates}",
-            found=f"strides {_encoder_rates(tensors)}"
-            + (f", as {detected} has" if detected else ""),
+            found=_strides(tensors) + (f", as {detected} has" if detected else ""),
             remedy="Name the setting that these weights are of.",
         )
-    return build_model(config, tensors, names)
+    return config
+
+
+def _strides(tensors: Mapping[str, Tensor]) -> str:
+    rates = _encoder_rates(tensors)
+    if rates:
+        return f"strides {rates}"
+    some = ", ".join(list(tensors)[:3])
+    return f"no encoder of SQCodec among {len(tensors)} tensors ({some}, ...)"
+
+
+def _with_norm(config: SQCodecConfig, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return normed(tensors, network_names(config))
 
 
 def _load_part(path: Path) -> dict[str, Tensor]:
-    import torch
-
     check_file(path, "one of the five weight files")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, OSError) as error:
-        raise InputError(
-            str(path),
-            expected="a state dict saved by torch",
-            found=f"{path.stat().st_size} bytes that do not load ({type(error).__name__}: "
-            f"{str(error).splitlines()[0][:120] if str(error) else 'no message'})",
-            remedy="The file is damaged or cut off: delete it and fetch it again.",
-        ) from error
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
-        raise InputError(str(path), expected="a state dict of tensors", found=str(type(state)))
-    return state
+    content = read_pickle(path, "a state dict saved by torch")
+    return unwrapped(tensors_in(content, str(path)), path.stem)
 
 
 def _encoder_rates(tensors: Mapping[str, Tensor]) -> tuple[int, ...]:
     """Strides of the encoder, read off the kernels of its down layers."""
-    key = "encoder.blocks.{}.0.parametrizations.weight.original1"
     rates = []
     for block in (2, 4, 6):
-        kernel = tensors.get(key.format(block))
+        layer = f"encoder.blocks.{block}.0"
+        kernel = tensors.get(f"{layer}.{DIRECTION}", tensors.get(f"{layer}.weight"))
         if kernel is not None and kernel.ndim == 3:
             rates.append(kernel.shape[-1])
     return tuple(rates)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqcodec.checkpoint import (
     MODEL_FILE,
+    has_card,
     load_checkpoint,
     read_card,
     save_checkpoint,
@@ -30,7 +31,7 @@ from sqcodec.hub import (
     hub_commit,
     why_no_hub,
 )
-from sqcodec.official import PARTS, export_official, load_official
+from sqcodec.official import PARTS, export_official, is_pickle, load_network, load_official
 
 if TYPE_CHECKING:
     from sqcodec.model import SQCodecModel
@@ -71,7 +72,7 @@ class WeightsInfo:
 
 
 def load_weights(
-    name: str,
+    name: str | os.PathLike[str],
     weights: str | os.PathLike[str] = "auto",
     *,
     revision: str | None = None,
@@ -83,7 +84,8 @@ def load_weights(
         name: a setting (``6kbps``, ``6k``, ``sqcodec-6k``), or a path as for ``weights``, whose
             setting is then detected.
         weights: ``auto`` (official if cached or if the hub answers, else bundled), ``official``,
-            ``bundled``, or a path: a safetensors file, a run directory, a folder with the five
+            ``bundled``, or a path: a run directory, a file of weights (ours, or any safetensors or
+            torch file with the tensors of one network, see `sqcodec.names`), a folder with the five
             published files, or one with ``{setting}.v0`` folders of them.
         revision: branch, tag or commit of the official repository; default ``main``.
         notify: gets one line that says which weights were taken; default is this module's logger.
@@ -91,7 +93,9 @@ def load_weights(
     Raises:
         InputError: nothing found, or what was found cannot be used.
     """
-    weights, say = os.fspath(weights), notify or logger.info
+    name, weights, say = os.fspath(name), os.fspath(weights), notify or logger.info
+    if not (name and weights):
+        raise InputError("weights", expected="a name or a path", found="an empty text")
     if _is_path(name):
         if weights != "auto":
             raise InputError(
@@ -135,8 +139,11 @@ def _is_path(text: str) -> bool:
 
 def _from_path(path: Path, config: SQCodecConfig | None) -> tuple[SQCodecModel, WeightsInfo]:
     path = path.expanduser()
-    if path.is_file() or (path / MODEL_FILE).is_file():
-        model, _ = load_checkpoint(path, config)
+    file = path / MODEL_FILE if (path / MODEL_FILE).is_file() else path
+    if file.is_file() and (is_pickle(file) or not has_card(file)):
+        model = load_network(file, config)
+    elif file.is_file():
+        model, _ = load_checkpoint(file, config)
     else:
         model = load_official(_local_files(path, config), config, weights_of=str(path))
     return model, _info(model, str(path), str(path.resolve()))

@@ -188,6 +188,140 @@ def _l3ac(name: str, folder: Path) -> None:
         torch.save(getattr(network, part).state_dict(), folder / f"{part}.pt")
 
 
+SEMANTIC: dict[str, Any] = {
+    "model_type": "wav2vec2-bert",
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "feature_projection_input_dim": 160,
+}
+"""A narrow Wav2Vec2-BERT."""
+
+
+def _xcodec2(name: str, folder: Path) -> None:
+    import transformers
+
+    family = {"xcodec2": "Xcodec2", "neucodec": "NeuCodec"}[name]
+    config = getattr(transformers, f"{family}Config")(
+        hidden_size=64,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=32,
+        encoder_hidden_size=4,
+        quantization_dim=80,
+        semantic_model_config=SEMANTIC,
+    )
+    network = getattr(transformers, f"{family}Model")(config)
+    with torch.no_grad():
+        network.quantizer.project_in.weight.mul_(8000)  # as drawn, all codes are one
+    network.save_pretrained(folder)
+
+
+def _higgs(name: str, folder: Path) -> None:
+    from transformers import HiggsAudioV2TokenizerConfig, HiggsAudioV2TokenizerModel, HubertConfig
+
+    from sqbench_codecs.higgs import STRIDES
+
+    config = HiggsAudioV2TokenizerConfig(
+        target_bandwidths=[0.5, 1, 1.5, 2],
+        acoustic_model_config={
+            "model_type": "dac",
+            "encoder_hidden_size": 4,
+            "decoder_hidden_size": 32,
+            "downsampling_ratios": STRIDES,
+            "upsampling_ratios": STRIDES,
+        },
+        semantic_model_config=HubertConfig(
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            conv_dim=(8,) * 7,
+            num_conv_pos_embeddings=4,
+            num_conv_pos_embedding_groups=2,
+        ).to_dict(),
+    )
+    network = HiggsAudioV2TokenizerModel(config)
+    fill_codebooks(network, 0.02)
+    network.save_pretrained(folder)
+
+
+def _bigcodec(name: str, folder: Path) -> None:
+    from sqbench_codecs.bigcodec import PARTS, BigCodec
+
+    network: Any = BigCodec.skeleton(CODECS.get(name).spec)
+    enliven(network["encoder"])
+    state = {}
+    for part, published in PARTS.items():
+        tensors = network[part].state_dict()
+        state[published] = {
+            key.replace("parametrizations.weight.original0", "weight_g").replace(
+                "parametrizations.weight.original1", "weight_v"
+            ): value
+            for key, value in tensors.items()
+        }
+    torch.save(state, folder / "bigcodec.pt")
+
+
+def _speechtokenizer(name: str, folder: Path) -> None:
+    from sqbench_codecs.speechtokenizer import CONFIG, FOLDER, _class
+
+    config = {**CONFIG, "n_filters": 4, "dimension": 16, "semantic_dimension": 12}
+    (folder / FOLDER).mkdir()
+    (folder / FOLDER / "config.json").write_text(json.dumps(config))
+    network = _class()(config)
+    enliven(network.encoder)
+    fill_codebooks(network, 0.3)
+    torch.save(network.state_dict(), folder / FOLDER / "SpeechTokenizer.pt")
+
+
+def nemo_state(network: nn.Module) -> dict[str, torch.Tensor]:
+    """The package's tensors under NeMo's names, with its weight norm."""
+    state = {}
+    for key, value in network.state_dict().items():
+        if key.startswith("vector_quantizer"):
+            continue
+        if ".up_sample_conv_layers." in key:
+            key = key.replace(".weight", ".conv.weight").replace(".bias", ".conv.bias")
+            value = value.transpose(1, 2) if value.ndim == 3 else value
+        if key.endswith("alpha"):
+            key = key.removesuffix("alpha") + "activation.snake_act.alpha"
+        if key.endswith("weight"):
+            norm = value.norm(dim=(1, 2), keepdim=True)
+            base = key.removesuffix("weight") + "parametrizations.weight.original"
+            state[f"{base}0"], state[f"{base}1"] = norm, 3 * value
+        else:
+            state[key] = value
+    return state
+
+
+def _nanocodec(name: str, folder: Path) -> None:
+    import io
+    import tarfile
+
+    from sqbench_codecs.nanocodec import NAME, NanoCodec
+
+    network: Any = NanoCodec.skeleton(CODECS.get(name).spec)
+    enliven(network.audio_encoder)
+    with torch.no_grad():
+        for key, parameter in network.named_parameters():
+            if "up_sample_conv_layers" in key:  # the package leaves these as memory was
+                nn.init.normal_(parameter, std=0.1)
+            if "audio_encoder.post_conv.conv.weight" in key:
+                parameter.mul_(18000)  # as drawn, all codes are one
+    state = nemo_state(network) | {"discriminator.layer.weight": torch.zeros(3)}
+    data = io.BytesIO()
+    torch.save(state, data)
+    with tarfile.open(folder / f"{NAME}.nemo", "w") as archive:
+        member = tarfile.TarInfo("./model_weights.ckpt")
+        member.size = data.getbuffer().nbytes
+        data.seek(0)
+        archive.addfile(member, data)
+
+
 SAVERS: dict[str, Callable[[str, Path], None]] = {
     "encodec": _encodec,
     "dac": _dac,
@@ -196,4 +330,10 @@ SAVERS: dict[str, Callable[[str, Path], None]] = {
     "xcodec": _xcodec,
     "snac": _snac,
     "l3ac": _l3ac,
+    "xcodec2": _xcodec2,
+    "neucodec": _xcodec2,
+    "higgs": _higgs,
+    "bigcodec": _bigcodec,
+    "speechtokenizer": _speechtokenizer,
+    "nanocodec": _nanocodec,
 }

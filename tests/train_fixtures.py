@@ -9,8 +9,9 @@ import audio_fixtures
 import numpy as np
 
 from sqcodec.config import SQCodecConfig
+from sqcodec.train.cadence import Cadence
 from sqcodec.train.data.corpus import Corpus
-from sqcodec.train.loop import Cadence, Trainer
+from sqcodec.train.loop import Trainer
 from sqcodec.train.recipes.recipe import Recipe, load_recipe
 
 TINY = SQCodecConfig(
@@ -55,7 +56,8 @@ def speech_and_music(folder: Path) -> Path:
 
 def recipe(**changes: Any) -> Recipe:
     """The recipe for CPUs, short; ``changes`` have ``__`` for the dot of a key."""
-    base = {"max_steps": 6, "batch_size": 2, "quantizer.bypass_steps": 2, "ema": 0.0}
+    base = {"max_steps": 6, "batch_size": 2, "quantizer.bypass_steps": 2, "ema": 0.0,
+            "precision": "float32"}  # fmt: skip
     dotted = {key.replace("__", "."): value for key, value in changes.items()}
     return load_recipe(["cpu"], "tiny").apply({**base, **dotted}, "test")
 

@@ -28,6 +28,12 @@ if __name__ == "__main__":
     }
     settings = [f"--set={key}={str(value).lower()}" for key, value in values.items()]
     evaluation.SECONDS = 0.2
-    options = ["--recipe=cpu", "--every=2", "--evaluate-every=0", "--max-steps=12"]
+    options = [
+        "--recipe=cpu",
+        "--set=precision=float32",
+        "--every=2",
+        "--evaluate-every=0",
+        "--max-steps=12",
+    ]
     with mock.patch("sqcodec.config.load_config", return_value=TINY):
         sys.exit(main([f"--data={data}", f"--out={out}", *options, *settings, *extra]))

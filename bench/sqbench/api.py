@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sqbench.data.base import Source
+from sqbench.data.files import listed
 from sqbench.data.resolve import open_source
 from sqbench.engine.assignment import Assignment, assign
 from sqbench.engine.jobs import Selection, nothing, select
@@ -23,7 +24,7 @@ from sqbench.errors import InputError
 from sqbench.metrics.protocol import DEFAULT, check
 from sqbench.report.results import Results
 from sqbench.store import reader as stores
-from sqbench.suites import APPLICATIONS, metrics_of
+from sqbench.suites import APPLICATIONS, metrics_of, what_is_left_out
 from sqbench_codecs import Codec
 
 
@@ -62,7 +63,8 @@ def evaluate(
             ``folder:PATH``; or loaded codecs, which stay in
             this process: the caller's random numbers are left alone.
         data: a source, or what ``--data`` takes: ``mini``, a folder, a manifest, ``hf:...``.
-        suite: ``signal``, ``application`` or ``all``; ``metrics`` names other metrics instead.
+        suite: ``signal``, ``perceptual``, ``application`` or ``all`` (signal and application);
+            ``metrics`` names other metrics instead.
         evaluators: who listens, in the latter two: ``offline`` (the default), ``protocol``, or
             ``task=name``, with commas between.
         weights: ``auto``, ``official``, ``official@REV``, ``bundled`` or a path.
@@ -153,6 +155,9 @@ def run(
     check_names(codecs, options.weights)
     monitor = monitor or Quiet()
     wanted = metrics_of(options.suite, options.metrics)
+    if options.metrics is None:
+        for line in what_is_left_out(options.suite):
+            monitor.note(f"suite {options.suite}: {line}")
     selection = (
         select(source, list(wanted.values()), options.limit, monitor.hashed)
         if wanted
@@ -160,6 +165,8 @@ def run(
     )
     if wanted and not selection.items:
         raise InputError(f"data {source.location}", expected="at least one clip", found="none")
+    if unread := source.unread():
+        monitor.note(f"data {source.location}: not read: {listed(unread)}")
     plan = Plan(
         codecs=codecs,
         selection=selection,

@@ -1,6 +1,6 @@
 """The only reader, writer and resampler of audio.
 
-Policies, each stated once, here:
+Reading is `sqcodec.audiofile`, which the trainer shares. Policies, each stated once, here:
 
 * samples are floats with full scale at 1.0; integer PCM is scaled, float files are not clipped;
 * nothing is normalised, aligned or mixed;
@@ -11,7 +11,8 @@ Policies, each stated once, here:
 
 from __future__ import annotations
 
-import io
+import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,81 +20,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqbench.errors import InputError
+from sqcodec.audiofile import (
+    EXTENSIONS,
+    FOREIGN,
+    SHARED,
+    AudioError,
+    Kind,
+    describe_os_error,
+    is_audio,
+    is_length_of,
+    read,
+    remarks,
+)
+
+__all__ = [
+    "EXTENSIONS",
+    "FOREIGN",
+    "RESAMPLER",
+    "SHARED",
+    "AudioError",
+    "Kind",
+    "describe_os_error",
+    "first_channel",
+    "is_audio",
+    "is_length_of",
+    "read",
+    "remarks",
+    "resample",
+    "write",
+    "write_pcm16",
+]
 
 RESAMPLER = "soxr-hq"
-_BLOCK = 1 << 20  # samples read at once
-EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
-
-
-def read(source: Path | bytes, *, name: str = "") -> tuple[NDArray[np.float64], int]:
-    """Read a whole file.
-
-    Args:
-        source: a path, or the encoded bytes.
-        name: how to call it in an error (defaults to the path).
-
-    Returns:
-        Samples ``[T]`` or ``[T, C]`` in float64, and the sample rate in Hz.
-
-    Raises:
-        InputError: missing, unreadable, empty, or holding NaN or infinity.
-    """
-    import soundfile
-
-    label = name or (str(source) if isinstance(source, Path) else "audio bytes")
-    if isinstance(source, Path) and not source.is_file():
-        raise InputError(label, expected="an audio file", found="no such file")
-    size = source.stat().st_size if isinstance(source, Path) else len(source)
-    if size == 0:
-        raise InputError(
-            label, expected="audio", found="an empty file (0 bytes)", remedy="Replace the file."
-        )
-    try:
-        samples, rate = _decode(str(source) if isinstance(source, Path) else io.BytesIO(source))
-    except (soundfile.LibsndfileError, ValueError, RuntimeError, TypeError) as error:
-        why = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
-        raise InputError(
-            label,
-            expected=f"audio that libsndfile reads ({', '.join(e[1:] for e in EXTENSIONS)})",
-            found=f"{size} bytes that it does not ({why.rstrip('.')})",
-            remedy="Replace the file or convert it to WAV or FLAC.",
-        ) from None
-    except MemoryError:
-        raise InputError(
-            label,
-            expected="audio that fits into memory",
-            found=f"more than that in {size} bytes",
-            remedy="Cut it into shorter files.",
-        ) from None
-    if samples.shape[0] == 0:
-        raise InputError(
-            label, expected="at least one sample", found="none", remedy="Replace the file."
-        )
-    bad = int(samples.size - np.count_nonzero(np.isfinite(samples)))
-    if bad:
-        raise InputError(
-            label,
-            expected="finite samples",
-            found=f"{bad} of {samples.size} NaN or infinite",
-            remedy="Replace the file.",
-        )
-    return samples, rate
-
-
-def _decode(handle: str | io.BytesIO) -> tuple[NDArray[np.float64], int]:
-    """All samples, in blocks: a header's length may be unknown (0) or damaged (anything)."""
-    import soundfile
-
-    with soundfile.SoundFile(handle) as file:
-        blocks = []
-        while True:
-            block = file.read(_BLOCK, dtype="float64")
-            if not len(block):
-                break
-            blocks.append(block)
-        shape = (0,) if file.channels == 1 else (0, file.channels)
-        samples = np.concatenate(blocks) if blocks else np.zeros(shape)
-        return samples, int(file.samplerate)
 
 
 def first_channel(samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -143,7 +101,8 @@ def write_pcm16(path: Path, samples: NDArray[np.floating], rate: int) -> int:
 def _write(path: Path, samples: NDArray[np.generic], rate: int, subtype: str) -> None:
     import soundfile
 
-    partial = path.with_name(f".{path.name}.part")
+    # Not made of the name, which may already be as long as the file system allows.
+    partial = path.with_name(f".sqbench-{os.getpid()}-{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(str(partial), samples, rate, format="WAV", subtype=subtype)
@@ -156,4 +115,4 @@ def _write(path: Path, samples: NDArray[np.generic], rate: int, subtype: str) ->
             expected="to write audio",
             found=str(error),
             remedy="Free disk space or name another folder with --out.",
-        ) from None
+        ) from error

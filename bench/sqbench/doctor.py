@@ -29,6 +29,7 @@ MAIN_CODEC = "sqcodec-6k"
 
 REGISTRIES: tuple[tuple[str, str], ...] = (
     ("codec", "sqbench_codecs:CODECS"),
+    ("metric", "sqbench.metrics.catalogue:METRICS"),
     ("evaluator", "sqbench.tasks.evaluators.catalogue:EVALUATORS"),
 )
 """Sections and the registries they show."""

@@ -34,11 +34,26 @@ class Score:
         id: relative path of the reference file, with ``/`` (of the estimate where it is alone).
         metric: the metric's name.
         measurement: value, status and reason.
+        notes: what is odd about the pair, whatever the metric.
     """
 
     id: str
     metric: str
     measurement: Measurement
+    notes: tuple[str, ...] = ()
+
+
+class Measured(list[Measurement]):
+    """Measurements of a pair, and ``notes`` on what is odd about it."""
+
+    notes: tuple[str, ...] = ()
+
+
+LENGTHS = "lengths differ"
+"""How the note begins that a pair is scored over its shorter part, as the protocol has it."""
+
+LENGTHS_S = 0.1
+"""Seconds by which a pair may differ in length without a note."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +102,31 @@ def score(
     return {metric.name: one for metric, one in zip(wanted, measured, strict=True)}
 
 
-def measure_files(pair: FilePair) -> list[Measurement]:
+def measure_files(pair: FilePair) -> Measured:
     """Read and measure two files: what a worker of `score_folders` runs."""
     try:
         reference, reference_rate = audio.read(pair.reference)
         estimate, estimate_rate = audio.read(pair.estimate)
     except (InputError, OSError) as error:
-        return failed(str(error), len(pair.metrics))
-    return measure_pair(
-        reference, reference_rate, estimate, estimate_rate, pair.metrics, pair.protocol
+        return Measured(failed(str(error), len(pair.metrics)))
+    measured = Measured(
+        measure_pair(
+            reference, reference_rate, estimate, estimate_rate, pair.metrics, pair.protocol
+        )
     )
+    seconds = len(reference) / reference_rate, len(estimate) / estimate_rate
+    notes = [
+        f"{side}: {remark}"
+        for side, samples, rate in (
+            ("reference", reference, reference_rate),
+            ("estimate", estimate, estimate_rate),
+        )
+        for remark in audio.remarks(samples, rate)
+    ]
+    if abs(seconds[0] - seconds[1]) > LENGTHS_S:
+        notes.append(f"{LENGTHS}: {seconds[1]:.2f} s for a reference of {seconds[0]:.2f} s")
+    measured.notes = tuple(notes)
+    return measured
 
 
 def score_folders(
@@ -159,7 +189,7 @@ def _in_order(
             measured = arrived.pop(index)
             index += 1
         for name, measurement in zip(names, measured, strict=True):
-            yield Score(match.id, name, measurement)
+            yield Score(match.id, name, measurement, getattr(measured, "notes", ()))
     for _ in source:  # lets the pool end its workers
         raise RuntimeError("more results than work")
 

@@ -36,6 +36,7 @@ class CodecSpec:
         frame_rate: frames a second, each of ``num_codebooks`` codes; ``None`` as above.
         codebook_sizes: one size per codebook.
         bitrate_bps: nominal bits a second; ``None`` where it depends on the audio's rate.
+        output_sample_rate: of decoded audio, where that is not ``sample_rate``.
     """
 
     name: str
@@ -43,10 +44,28 @@ class CodecSpec:
     frame_rate: float | None
     codebook_sizes: tuple[int, ...]
     bitrate_bps: float | None
+    output_sample_rate: int | None = None
 
     @property
     def num_codebooks(self) -> int:
         return len(self.codebook_sizes)
+
+    @property
+    def decoded_rate(self) -> int | None:
+        """In Hz, of decoded audio; ``None`` as for ``sample_rate``."""
+        return self.output_sample_rate or self.sample_rate
+
+    def decoded_length(self, length: int) -> int:
+        """Samples that audio of ``length`` samples has when it is decoded.
+
+        Example:
+            >>> CodecSpec(name="up", sample_rate=16000, frame_rate=50.0, codebook_sizes=(2,),
+            ...           bitrate_bps=50.0, output_sample_rate=24000).decoded_length(3)
+            5
+        """
+        if self.output_sample_rate is None or self.sample_rate is None:
+            return length
+        return -(-length * self.output_sample_rate // self.sample_rate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +138,11 @@ class Codec(ABC):
 
     @abstractmethod
     def decode(self, codes: Sequence[Codes], lengths: Sequence[int]) -> list[Waveform]:
-        """Decode codes into waveforms of exactly ``lengths[i]`` samples."""
+        """Decode codes into waveforms of exactly ``lengths[i]`` samples.
+
+        Lengths are those of the audio that was encoded. A codec with a rate of its own for decoded
+        audio returns ``spec.decoded_length(lengths[i])`` samples at that rate.
+        """
 
     def blueprint(self) -> Blueprint | None:
         """The network for counting; ``None`` if not neural.
@@ -130,8 +153,11 @@ class Codec(ABC):
 
     def describe(self) -> dict[str, Any]:
         """JSON-able identity for run records."""
+        spec = asdict(self.spec)
+        if self.spec.output_sample_rate is None:
+            del spec["output_sample_rate"]
         return {
-            **asdict(self.spec),
+            **spec,
             "num_codebooks": self.spec.num_codebooks,
             "settings": {**self.settings, **self.origin},
             "weights": asdict(self.weights),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,6 +30,7 @@ class CodecEntry:
             without weights; empty for a codec that is not neural.
         weights: says which weights are at hand, without loading them (``None``: has none).
         summary: a few words for listings.
+        prefixes: whether its first codebooks, any number of them, are a codec too.
     """
 
     spec: CodecSpec
@@ -40,6 +42,7 @@ class CodecEntry:
     network: str = ""
     weights: Callable[[], str] | None = None
     summary: str = ""
+    prefixes: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -48,7 +51,7 @@ class CodecEntry:
 
     def missing(self) -> list[str]:
         """Required modules that are not installed."""
-        return [name for name in self.requires if importlib.util.find_spec(name) is None]
+        return [name for name in self.requires if not _installed(name)]
 
     def readiness(self) -> str:
         """``ready``, with the weights at hand, or what is missing and the line that cures it."""
@@ -85,6 +88,14 @@ class CodecEntry:
         return codec
 
 
+def _installed(name: str) -> bool:
+    """Whether a module can be found."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # one that is imported and does not say where from
+        return name in sys.modules
+
+
 FAMILIES = (
     "sqcodec",
     "l3ac",
@@ -94,7 +105,16 @@ FAMILIES = (
     "mimi",
     "snac",
     "xcodec",
+    "xcodec2",
+    "neucodec",
+    "higgs",
+    "bigcodec",
+    "speechtokenizer",
+    "nanocodec",
     "opus",
+    "lc3",
+    "codec2",
+    "ffmpeg",
     "controls",
 )
 """Modules of this package with an `entries` function each, in the order of listings."""
@@ -124,7 +144,16 @@ def _adopt(found: Any, name: str, origin: dict[str, str]) -> CodecEntry:
     )
 
 
-CODECS: Registry[CodecEntry] = Registry("codec", "sqbench.codecs", _builtin, _adopt)
+def _made(name: str) -> CodecEntry | None:
+    """Operating points by number of codebooks, and repositories of the hub."""
+    # By name, as families are: both make entries of the class below.
+    hub_entry = resolve("sqbench_codecs.hub_models:hub_entry")
+    point = resolve("sqbench_codecs.points:point")
+    found: CodecEntry | None = hub_entry(name) or point(name.lower(), CODECS)
+    return found
+
+
+CODECS: Registry[CodecEntry] = Registry("codec", "sqbench.codecs", _builtin, _adopt, _made)
 """Every known codec; third parties join through the entry-point group ``sqbench.codecs``."""
 
 

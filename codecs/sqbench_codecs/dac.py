@@ -32,6 +32,7 @@ class DAC(NeuralCodec):
     convolutions with stride 5 end 8 samples before the last frame does: those are zeros.
     """
 
+    prefixes = True
     long = LongAudio(whole_s=30, chunk_s=20, context_s=0.5)
 
     @staticmethod

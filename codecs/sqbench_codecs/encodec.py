@@ -24,6 +24,7 @@ HEADER_BITS = 40
 class EnCodec(NeuralCodec):
     """The causal 24 kHz model."""
 
+    prefixes = True
     long = LongAudio(whole_s=120, chunk_s=60, context_s=5)
 
     @staticmethod
@@ -56,14 +57,23 @@ class EnCodec(NeuralCodec):
     def encode_batch(network: Any, audio: Tensor, spec: CodecSpec) -> Tensor:
         assert spec.bitrate_bps is not None
         codes: Tensor = network.encode(
-            audio[:, None], bandwidth=spec.bitrate_bps / 1000
+            audio[:, None], bandwidth=least_bandwidth(network, spec.bitrate_bps)
         ).audio_codes[0]
-        return codes
+        return codes[:, : spec.num_codebooks]
 
     @staticmethod
     def decode_batch(network: Any, codes: Tensor, spec: CodecSpec) -> Tensor:
         audio: Tensor = network.decode(codes[None], [None]).audio_values[:, 0]
         return audio
+
+
+def least_bandwidth(network: Any, bitrate_bps: float) -> float:
+    """The least of the bandwidths that the library offers, in kb/s, which holds so many bits.
+
+    It offers some numbers of codebooks; any other is the first ones of more.
+    """
+    offered = network.config.target_bandwidths
+    return float(min(b for b in offered if b >= bitrate_bps / 1000 - 1e-6))
 
 
 class EnCodecStereo(EnCodec):
@@ -77,6 +87,7 @@ class EnCodecStereo(EnCodec):
     """
 
     shares_batches = False
+    prefixes = False
     long = LongAudio(whole_s=float("inf"), chunk_s=1, context_s=0)
 
     @property

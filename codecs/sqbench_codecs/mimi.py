@@ -20,6 +20,7 @@ SAMPLE_RATE, HOP, CODEBOOK_SIZE, MOST_BOOKS = 24000, 1920, 2048, 32
 class Mimi(NeuralCodec):
     """Causal convolutions and transformers with a window of 10 s."""
 
+    prefixes = True
     long = LongAudio(whole_s=120, chunk_s=60, context_s=10)
 
     @staticmethod

@@ -76,10 +76,12 @@ class NeuralCodec(Codec):
         least: multiples (see `multiple`) that a clip is padded to at least.
         shares_batches: whether clips of one length may share a batch.
         long: see `LongAudio`.
+        prefixes: whether the first codebooks, any number of them, are a codec too.
     """
 
     least: int = 1
     shares_batches: bool = True
+    prefixes: bool = False
     long: LongAudio
 
     def __init__(self, spec: CodecSpec, *, weights: str = "auto", device: str = "cpu") -> None:
@@ -101,7 +103,7 @@ class NeuralCodec(Codec):
             "padding": f"zeros to a multiple of {multiple} samples"
             + (f", at least {self.least}" if self.least > 1 else "")
             if multiple > 1
-            else "by the network",
+            else "by the network" + (f", zeros to {self.least} samples" if self.least > 1 else ""),
             "long_audio": str(self.long),
         }
 
@@ -111,6 +113,11 @@ class NeuralCodec(Codec):
         assert self.spec.sample_rate is not None
         assert self.spec.frame_rate is not None
         return round(self.spec.sample_rate / self.spec.frame_rate)
+
+    @property
+    def decoded_hop(self) -> int:
+        """Samples a frame of decoded audio."""
+        return self.spec.decoded_length(self.hop)
 
     @property
     def unit(self) -> int:
@@ -135,12 +142,12 @@ class NeuralCodec(Codec):
         for group in self._groups([c.shape[-1] * self.hop for c in codes]):
             audio = self._decode(np.stack([codes[i] for i in group]))
             for row, i in enumerate(group):
-                out[i] = self._fit(audio[row], lengths[i])
+                out[i] = self._fit(audio[row], self.spec.decoded_length(lengths[i]))
         return out
 
     def _fit(self, audio: Waveform, length: int) -> Waveform:
         """Cut to ``length``; zeros where transposed convolutions end within the last frame."""
-        if length - len(audio) >= self.hop:
+        if length - len(audio) >= self.decoded_hop:
             raise InputError(
                 f"{self.spec.name} codes",
                 expected=f"{length} samples",
@@ -180,8 +187,8 @@ class NeuralCodec(Codec):
         frames = codes.shape[-1]
         for begin, first, last, end in self.long.pieces(frames, self.spec.frame_rate, self.unit):
             piece = self._run(self.decode_batch, codes[:, :, begin:end])
-            stop = (last - begin) * self.hop if last < frames else None
-            kept.append(piece[:, (first - begin) * self.hop : stop])
+            stop = (last - begin) * self.decoded_hop if last < frames else None
+            kept.append(piece[:, (first - begin) * self.decoded_hop : stop])
         return np.concatenate(kept, axis=-1).astype(np.float32)
 
     def _run(self, step: Any, array: Any) -> Any:
@@ -235,6 +242,7 @@ class NeuralCodec(Codec):
             aliases=aliases,
             weights=partial(readiness, cls.published(spec)),
             summary=summary,
+            prefixes=cls.prefixes,
         )
 
     @staticmethod

@@ -18,7 +18,7 @@ from sqcodec.errors import InputError
 SAMPLE_RATE = 48000
 FRAME = 960  # 20 ms
 PRESKIP = 312  # libopus' look-ahead at 48 kHz, which the decoder drops
-BITRATES = {"6k": 6000, "8k": 8000, "12k": 12000, "16k": 16000, "24k": 24000}
+BITRATES = {f"{kbps}k": 1000 * kbps for kbps in (6, 8, 12, 16, 24, 32, 48, 64)}
 
 
 class Opus(Codec):
@@ -112,7 +112,7 @@ class Opus(Codec):
 
 
 def entries() -> list[CodecEntry]:
-    """``opus-6k`` to ``opus-24k``."""
+    """``opus-6k`` to ``opus-64k``."""
     return [
         CodecEntry(
             spec=CodecSpec(

@@ -11,6 +11,7 @@ import difflib
 import importlib
 import operator
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points
 from typing import Any, Generic, Protocol, TypeVar
@@ -44,6 +45,8 @@ class Registry(Generic[E]):
         builtin: gives the project's own entries; called once, at first use.
         adopt: turns whatever a third party exposes (a class) into an entry; the second argument
             is the name it was found under, the third the ``settings`` that identify its source.
+        made: makes the entry of a name that describes it (``dac-24k@8``) instead of being listed;
+            ``None`` for a name of another kind.
     """
 
     def __init__(
@@ -52,12 +55,15 @@ class Registry(Generic[E]):
         group: str,
         builtin: Callable[[], Iterable[E]],
         adopt: Callable[[Any, str, dict[str, str]], E],
+        made: Callable[[str], E | None] = lambda name: None,
     ) -> None:
-        self.kind, self.group = kind, group
+        self.kind, self.group, self._made = kind, group, made
         self._builtin, self._adopt = builtin, adopt
         self._entries: dict[str, E] = {}
         self._aliases: dict[str, str] = {}
-        self._loaded = False
+        # Held by whoever fills the registry; others wait, as half a registry knows no names.
+        self._lock = threading.RLock()
+        self._loaded = self._loading = False
         self.problems: list[str] = []
 
     def add(self, entry: E) -> None:
@@ -112,6 +118,8 @@ class Registry(Generic[E]):
             each = self._aliases.get(each, each)
             if each in self._entries:
                 return self._entries[each]
+        if made := self._made(name):
+            return made
         if name.endswith(".py"):
             local.no_class(self.kind, name)
         known = [*self._entries, *self._aliases]
@@ -135,7 +143,22 @@ class Registry(Generic[E]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
+        with self._lock:
+            # A plug-in that asks while it is imported here sees what there is so far.
+            if self._loaded or self._loading:
+                return
+            self._loading = True
+            before = dict(self._entries), dict(self._aliases)
+            try:
+                self._fill()
+                self._loaded = True
+            except BaseException:
+                self._entries, self._aliases = before
+                raise
+            finally:
+                self._loading = False
+
+    def _fill(self) -> None:
         for entry in self._builtin():
             self.add(entry)
         for point in entry_points(group=self.group):

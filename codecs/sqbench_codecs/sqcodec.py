@@ -1,10 +1,11 @@
-"""SQCodec's seven settings as benchmark codecs."""
+"""SQCodec as benchmark codecs: its seven settings, and whatever somebody trained."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from sqbench_codecs.base import Blueprint, Codec, CodecSpec, Codes, Waveform, Weights
 from sqbench_codecs.catalogue import CodecEntry
 from sqbench_codecs.pretrained import split_revision
+from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -98,6 +100,28 @@ class SQCodecAdapter(Codec):
         return torch.from_numpy(array).to(self.device)
 
 
+class TrainedSQCodec(SQCodecAdapter):
+    """Weights of a run, whose config, published or not, is what their card says."""
+
+    def __init__(self, spec: CodecSpec, *, weights: str = "auto", device: str = "cpu") -> None:
+        from sqcodec import SQCodec
+
+        if weights == "bundled" or weights.startswith(("auto", "official")):
+            raise InputError(
+                f"codec {spec.name!r}, weights {weights!r}",
+                expected="the folder of a training run, or a file of weights",
+                found="no path",
+                remedy="Give --weights RUN, or take a setting, such as sqcodec-6k.",
+            )
+        codec = SQCodec.from_pretrained(Path(weights).expanduser().absolute(), device=device)
+        self._adopt(_spec(spec.name, codec.config), codec)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        # The name alone would be that of two networks, where a config was changed.
+        return {"config": self.codec.config.to_dict()}
+
+
 def blueprint(spec: CodecSpec, *, config: str) -> Blueprint:
     """The network of a setting with its published structure."""
     from sqcodec.config import load_config
@@ -163,4 +187,18 @@ def entries() -> list[CodecEntry]:
                 summary="one codebook; paper arXiv 2504.04949",
             )
         )
+    found.append(
+        CodecEntry(
+            spec=CodecSpec(
+                name="sqcodec",
+                sample_rate=None,
+                frame_rate=None,
+                codebook_sizes=(),
+                bitrate_bps=None,
+            ),
+            target=f"{__name__}:TrainedSQCodec",
+            weights=lambda: "needs --weights RUN, of `sqbench train`",
+            summary="what you trained, with the config of its card",
+        )
+    )
     return found

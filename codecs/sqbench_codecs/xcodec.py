@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqbench_codecs.base import CodecSpec
 from sqbench_codecs.catalogue import CodecEntry
+from sqbench_codecs.encodec import least_bandwidth
 from sqbench_codecs.neural import LongAudio, NeuralCodec, rate_name, uniform_spec
 from sqbench_codecs.pretrained import Published, load_transformers
 
@@ -20,6 +21,7 @@ SAMPLE_RATE, HOP, CODEBOOK_SIZE, BOOK_BPS = 16000, 320, 1024, 500
 class XCodec(NeuralCodec):
     """DAC's convolutions beside a HuBERT, whose attention and norm are over the whole clip."""
 
+    prefixes = True
     long = LongAudio(whole_s=30, chunk_s=20, context_s=2)
 
     @staticmethod
@@ -62,9 +64,9 @@ class XCodec(NeuralCodec):
 
     @staticmethod
     def encode_batch(network: Any, audio: Tensor, spec: CodecSpec) -> Tensor:
-        bandwidth = spec.num_codebooks * BOOK_BPS / 1000
+        bandwidth = least_bandwidth(network, spec.num_codebooks * BOOK_BPS)
         codes: Tensor = network.encode(audio[:, None], bandwidth=bandwidth).audio_codes
-        return codes
+        return codes[:, : spec.num_codebooks]
 
     @staticmethod
     def decode_batch(network: Any, codes: Tensor, spec: CodecSpec) -> Tensor:

@@ -2,18 +2,21 @@
 
 On a CPU torch would split every small operation among all threads and wait for the last of them
 thousands of times a second, which a busy machine makes slow. Here each thread takes whole blocks
-through all the operations, and they wait for each other once.
+through all the operations, and they wait for each other once. Values do not depend on how many
+threads there are, as blocks are the same and each is computed by one.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import torch
+
+from sqcodec.isolation import thread_defaults
 
 BLOCK_ELEMENTS = 1 << 18
 """Values of the widest intermediate that a thread holds at once (1 MiB)."""
@@ -38,28 +41,41 @@ def for_blocks(
         return
     size = max(_MIN_ROWS, BLOCK_ELEMENTS // width)
     starts = range(0, rows, size)
-    threads = min(torch.get_num_threads(), len(starts))
-    if threads <= 1:
+    available = torch.get_num_threads()
+    if available == 1:
         for start in starts:
             work(start, min(rows, start + size))
         return
     counter = itertools.count()  # next() on it is atomic
 
     def worker() -> None:
-        with torch.no_grad():
+        with thread_defaults():
             while (i := next(counter)) < len(starts):
                 work(starts[i], min(rows, starts[i] + size))
 
-    for future in [_pool(torch.get_num_threads()).submit(worker) for _ in range(threads)]:
+    # A single block too: split among threads, a product of few rows has other last bits.
+    pool = _pool(available)
+    for future in [pool.submit(worker) for _ in range(min(available, len(starts)))]:
         future.result()
 
 
-@cache
+_pools: dict[int, ThreadPoolExecutor] = {}
+_lock = threading.Lock()
+
+
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """As many threads, in each of which torch computes with one."""
+    """As many threads, in each of which torch computes with one; the same for every caller."""
+    with _lock:
+        if threads not in _pools:
+            _pools[threads] = _start(threads)
+        return _pools[threads]
+
+
+def _start(threads: int) -> ThreadPoolExecutor:
     started = threading.Barrier(threads)
 
     def alone() -> None:
+        torch.get_num_threads()  # a thread's first call takes on everyone's number
         torch.set_num_threads(1)
         started.wait()
 
@@ -69,3 +85,14 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     # The setting is that of a thread, but its value for new threads is everyone's.
     torch.set_num_threads(threads)
     return pool
+
+
+def _in_child() -> None:
+    """Threads do not survive a fork, and nobody is there to release the lock."""
+    global _lock
+    _lock = threading.Lock()
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -48,8 +48,10 @@ class FSQ(nn.Module):
         self.project_in = nn.Linear(dim, len(levels))
         self.project_out = nn.Linear(len(levels), dim)
         self.mode: QuantizerMode = "fsq"
-        # A tensor, as a compiled network would be compiled again for every other number.
-        self.register_buffer("_sharpness", torch.tensor(1.0), persistent=False)
+        # A tensor, as a compiled network would be compiled again for every other number. It is in
+        # no file, so that it needs its value even where the network is made without any.
+        sharpness = torch.tensor(1.0, dtype=torch.float32, device="cpu")
+        self.register_buffer("_sharpness", sharpness, persistent=False)
         self.codebook_size = math.prod(levels)
         self._levels = tuple(levels)
         self._basis = tuple(math.prod(levels[:i]) for i in range(len(levels)))
@@ -82,7 +84,8 @@ class FSQ(nn.Module):
         kind = x.device.type if is_autocast_available(x.device.type) else "cpu"
         with torch.autocast(kind, enabled=False):
             z: Tensor = self.project_in(x.to(self.project_in.weight.dtype))
-            return torch.tanh(z) * ((self.levels - 1) * ((1 + _BOUND_MARGIN) / 2))
+            # Named dtypes: a product or quotient of integers has torch's default one.
+            return torch.tanh(z) * ((self.levels - 1).to(z.dtype) * ((1 + _BOUND_MARGIN) / 2))
 
     def codes(self, rounded: Tensor) -> Tensor:
         """Integer level values ``[..., D]`` to codes ``[...]``, int64."""
@@ -97,9 +100,8 @@ class FSQ(nn.Module):
         """Codes ``[...]`` to features ``[..., dim]``."""
         half = self.levels // 2
         digits = (codes[..., None] // self.basis) % self.levels
-        features: Tensor = self.project_out(
-            ((digits - half) / half).to(self.project_out.weight.dtype)
-        )
+        dtype = self.project_out.weight.dtype
+        features: Tensor = self.project_out((digits - half).to(dtype) / half.to(dtype))
         return features
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqcodec.errors import InputError
-from sqcodec.train import command
+from sqcodec.train import command, listings
 from sqcodec.train.recipes.recipe import Recipe, load_recipe, shipped_changes
 from sqcodec.train.record import write_json
 
@@ -36,19 +36,25 @@ ROWS: Mapping[str, str] = {
 """Rows of the paper's Table 3 in its order: the recipe that makes the change, and its wording."""
 EXTRA: Mapping[str, str] = {"ste": "w/ STE", "taae": "w/ TAAE noise"}
 """Rows beyond the paper's: how the quantizer is trained."""
+DESCRIPTION = """\
+Train the rows of the paper's Table 3 one after the other; those that are finished are not trained
+again, one that was stopped goes on. A row's folder is weights: --codec sqcodec --weights OUT/ROW.
+"""
 SUMMARY = "ablation.json"
 RESULTS = "results"
 HELD_OUT = "held-out"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The trainer's options, as far as they hold for all rows, and which rows."""
+    """The command's own parser."""
+    parse = command.Parser(prog="python -m sqcodec.train.ablation", description=DESCRIPTION)
+    add_options(parse)
+    return parse
+
+
+def add_options(parse: argparse.ArgumentParser) -> None:
+    """Add the trainer's options, as far as they hold for all rows, and which rows."""
     known = {**ROWS, **EXTRA}
-    parse = command.Parser(
-        prog="python -m sqcodec.train.ablation",
-        description="Train the rows of the paper's Table 3 one after the other; those that are "
-        "finished are not trained again, one that was stopped goes on.",
-    )
     parse.add_argument("--config", default="6k", metavar="NAME", help="as for the trainer")
     parse.add_argument("--data", type=Path, nargs="+", required=True, metavar="PLACE")
     parse.add_argument("--out", type=Path, required=True, help="folder of a folder for each row")
@@ -60,18 +66,25 @@ def parser() -> argparse.ArgumentParser:
         help=f"of {', '.join(known)} (default: the paper's)",
     )  # fmt: skip
     parse.add_argument(
+        "--init", metavar="WEIGHTS", help="where every row starts, as for the trainer"
+    )
+    parse.add_argument(
         "--eval-data",
         metavar="SOURCE",
         help="as for `sqbench run --data` (default: held-out clips)",
     )
-    parse.add_argument("--device", default="cpu")
-    parse.add_argument("--threads")
-    return parse
+    parse.add_argument("--device", default="cpu", help="as for the trainer (default: cpu)")
+    parse.add_argument("--threads", help="as for the trainer")
+    listings.add(parse)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Train and evaluate the rows; returns the exit status, that of the first row to stop."""
-    options = parser().parse_args(arguments)
+    return run(parser().parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train and evaluate the rows that were asked for; returns the exit status."""
     try:
         for row in options.rows:
             if status := _row(row, options):
@@ -92,12 +105,13 @@ def _row(row: str, options: argparse.Namespace) -> int:
     steps = [] if trainer.max_steps is None else [f"max_steps={trainer.max_steps}"]
     recipe = recipe.override([*trainer.set, *steps])
     wanted = {"config": recipe.network(config).to_dict(), "recipe": asdict(recipe)}
+    wanted["init"] = options.init
     wanted = json.loads(json.dumps(wanted))
     found = read_summary(options.out).get(row)
-    if found is not None and any(found[key] != value for key, value in wanted.items()):
+    if found is not None and any(found.get(key) != value for key, value in wanted.items()):
         raise InputError(
             str(options.out / row),
-            expected="the config and recipe that it was trained with",
+            expected="the config, recipe and start that it was trained with",
             found="others",
             remedy="Choose another --out: rows of different recipes do not compare.",
         )
@@ -119,7 +133,7 @@ def _row(row: str, options: argparse.Namespace) -> int:
 
 def _arguments(row: str, options: argparse.Namespace) -> list[str]:
     """The trainer's command line; the row's own changes come last and win."""
-    from sqcodec.train.snapshots import Snapshots
+    from sqcodec.train.checkpoints import Checkpoints
 
     out = options.out / row
     found = ["--config", options.config, "--out", str(out), "--device", options.device]
@@ -131,7 +145,9 @@ def _arguments(row: str, options: argparse.Namespace) -> list[str]:
     for name in ("max_steps", "threads"):
         if (value := getattr(options, name)) is not None:
             found += [f"--{name.replace('_', '-')}", value]
-    return [*found, "--resume"] if Snapshots(out).steps() else found
+    if Checkpoints(out).steps():
+        return [*found, "--resume"]
+    return found if options.init is None else [*found, "--init", options.init]
 
 
 def _trained(out: Path, recipe: Recipe) -> dict[str, Any]:

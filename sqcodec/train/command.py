@@ -7,11 +7,14 @@ import json
 import logging
 import os
 import sys
+import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from sqcodec.errors import InputError
+from sqcodec.train import listings
 
 if TYPE_CHECKING:
     from sqcodec.config import SQCodecConfig
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 REDUCED = "reduced"
 """A network for trials of the path, small in everything but its attention window."""
 _SIGNAL_EXIT = 128
+DESCRIPTION = "Train SQCodec on folders of audio."
 EPILOG = """\
 Exit status: 0 done, 1 could not run (wrong usage included), 128 + N stopped by signal N after
 saving. Several processes: torchrun --nproc-per-node N -m sqcodec.train ...
@@ -37,44 +41,68 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     parse = Parser(
         prog="python -m sqcodec.train",
-        description="Train SQCodec on folders of audio.",
+        description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_options(parse)
+    return parse
+
+
+def add_options(parse: argparse.ArgumentParser) -> None:
+    """Add the options to a parser."""
     parse.add_argument(
         "--config", default="6k", metavar="NAME",
         help="one of the seven settings (default: 6k), reduced, or a TOML file with their fields",
     )  # fmt: skip
     parse.add_argument(
         "--data", type=Path, nargs="+", required=True, metavar="PLACE",
-        help="folders of audio, or CSV manifests",
+        help="folders of audio, or manifests (CSV, JSONL)",
     )  # fmt: skip
     parse.add_argument("--out", type=Path, required=True, help="folder for logs and weights")
     parse.add_argument(
         "--recipe", action="append", default=[], metavar="NAME",
-        help="published (default), cpu, or a TOML file; may be repeated, later ones win",
+        help="a name of --list-recipes (default: published), or a TOML file; may be repeated, "
+        "later ones win",
     )  # fmt: skip
     parse.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
-    )
-    parse.add_argument("--max-steps", type=_positive, help="optimiser steps in all")
-    parse.add_argument("--every", type=_positive, default=100, help="steps between checkpoints")
-    parse.add_argument(
-        "--evaluate-every", type=_natural, default=1000,
-        help="steps between runs of sqbench's metrics, the last step has one too; 0: never",
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="override the recipe; --list-keys has the keys",
     )  # fmt: skip
-    parse.add_argument("--keep", type=_positive, default=2, help="checkpoints that stay")
+    parse.add_argument(
+        "--max-steps", type=_positive, metavar="N",
+        help="optimiser steps in all (default: the recipe's)",
+    )  # fmt: skip
+    parse.add_argument(
+        "--every", type=_positive, default=100, metavar="N",
+        help="steps between checkpoints (default: 100)",
+    )  # fmt: skip
+    parse.add_argument(
+        "--save-minutes", type=_natural, default=0, metavar="MINUTES",
+        help="write a checkpoint after so long even if none is due by --every (default: 0, never)",
+    )  # fmt: skip
+    parse.add_argument(
+        "--evaluate-every", type=_natural, default=1000, metavar="N",
+        help="steps between runs of sqbench's metrics, the last step has one too; 0: never "
+        "(default: 1000)",
+    )  # fmt: skip
+    parse.add_argument(
+        "--keep", type=_positive, default=2, metavar="N",
+        help="checkpoints that stay beside the best (default: 2)",
+    )  # fmt: skip
     start = parse.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="continue the run in --out")
     start.add_argument("--init", metavar="WEIGHTS", help="start from official, bundled or a path")
-    parse.add_argument("--device", default="cpu")
-    parse.add_argument("--threads", type=_positive, help="CPU threads (default: torch's)")
+    parse.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... (default: cpu)")
+    parse.add_argument(
+        "--threads", type=_positive, metavar="N", help="CPU threads (default: torch's)"
+    )
     parse.add_argument("--compile", action="store_true", help="run through torch.compile")
     parse.add_argument(
         "--dry-run", action="store_true", help="print the resolved run and its cost, and stop"
     )
+    listings.add(parse)
     parse.set_defaults(cache=None)  # of decoded audio; runs over the same audio may share one
-    return parse
 
 
 def _natural(text: str) -> int:
@@ -123,11 +151,13 @@ def _train(options: argparse.Namespace) -> int:
     if not world.leads:
         logging.disable(logging.WARNING)
     try:
-        trainer = _build(options, device, world)
-        if options.dry_run:
-            _describe(trainer)
-            return 0
-        return _run(options, trainer)
+        if not options.dry_run:
+            return _run(options, _build(options, device, world))
+        with tempfile.TemporaryDirectory(prefix="sqcodec-dry-run-") as folder:
+            options.cache = Path(folder)
+            _show_cache(options.out / "cache", options.cache)
+            _describe(_build(options, device, world))
+        return 0
     finally:
         leave()
 
@@ -148,13 +178,16 @@ def network_config(name: str) -> SQCodecConfig:
 def _build(options: argparse.Namespace, device: object, world: object) -> Trainer:
     import torch
 
+    from sqcodec.train.cadence import Cadence
+    from sqcodec.train.checkpoints import Checkpoints
     from sqcodec.train.data.corpus import Corpus
     from sqcodec.train.distributed import World
-    from sqcodec.train.loop import Cadence, Trainer
+    from sqcodec.train.estimate import one_pass
+    from sqcodec.train.loop import Trainer
     from sqcodec.train.losses.perceptual import WhisperPerceptual
+    from sqcodec.train.precision import warn_if_emulated
     from sqcodec.train.recipes.recipe import load_recipe
     from sqcodec.train.resuming import load_init
-    from sqcodec.train.snapshots import Snapshots
 
     assert isinstance(device, torch.device)
     assert isinstance(world, World)
@@ -162,8 +195,11 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
     recipe = load_recipe(options.recipe or ["published"], config.name).override(options.set)
     if options.max_steps is not None:
         recipe = recipe.override([f"max_steps={options.max_steps}"])
-    _make_folder(options.out)
-    if not options.resume and (steps := Snapshots(options.out).steps()):
+    if not options.dry_run:
+        _make_folder(options.out)
+    elif options.out.exists() and not options.out.is_dir():
+        raise InputError(f"--out {options.out}", expected="a folder to write to", found="a file")
+    if not options.resume and (steps := Checkpoints(options.out).steps()):
         raise InputError(
             str(options.out),
             expected="a folder without a run",
@@ -171,15 +207,20 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
             remedy="Continue it with --resume, or choose another --out.",
         )
     perceptual = None
-    if recipe.perceptual != "none":
+    if recipe.perceptual.source != "none":
         perceptual = WhisperPerceptual.load(
-            recipe.perceptual, sample_rate=config.sample_rate, device=device
+            recipe.perceptual.source,
+            sample_rate=config.sample_rate,
+            device=device,
+            context=recipe.perceptual.context,
+            silence=recipe.perceptual.silence,
+            noise=recipe.perceptual.noise,
         )
-    # One process of a machine decodes; the others find its cache.
-    if world.local_rank:
+    # One process of a machine decodes; the others find its cache. A dry run's are not shared.
+    if world.local_rank and not options.dry_run:
         world.barrier()
     corpus = Corpus(options.data, config.sample_rate, options.cache or options.out / "cache")
-    if not world.local_rank:
+    if not world.local_rank and not options.dry_run:
         world.barrier()
     trainer = Trainer(
         config,
@@ -189,11 +230,15 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
         device=device,
         world=world,
         cadence=Cadence(
-            every=options.every, evaluate_every=options.evaluate_every, keep=options.keep
+            every=options.every,
+            evaluate_every=options.evaluate_every,
+            keep=options.keep,
+            minutes=options.save_minutes,
         ),
         compiled=options.compile,
         perceptual=perceptual,
     )
+    warn_if_emulated(recipe.precision, trainer.device, partial(one_pass, trainer))
     if options.resume:
         trainer.resume()
     elif options.init is not None:
@@ -202,29 +247,31 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
 
 
 def _run(options: argparse.Namespace, trainer: Trainer) -> int:
-    from sqcodec.train.loop import Silent
+    from sqcodec.train.monitor import Silent
     from sqcodec.train.progress import Terminal
 
     if not trainer.world.leads:
         stopped = trainer.run(Silent())
     else:
-        parameters = sum(p.numel() for p in trainer.model.parameters())
+        parameters = sum(p.numel() for p in trainer.state.model.parameters())
         print(
             f"SQCodec {trainer.config.name}: {parameters:,} parameters, "
             f"{trainer.corpus.hours:.2f} h of audio in {', '.join(trainer.corpus.domains)}, "
-            f"{trainer.recipe.max_steps} steps, from step {trainer.step}",
+            f"{trainer.recipe.max_steps} steps, from step {trainer.state.step}",
             flush=True,
         )
-        with Terminal(trainer.recipe.max_steps, trainer.step) as terminal:
+        with Terminal(trainer.recipe.max_steps, trainer.state.step) as terminal:
             stopped = trainer.run(terminal)
         if stopped:
-            print(f"stopped at step {trainer.step}, saved; continue with --resume", flush=True)
+            at = f"stopped at step {trainer.state.step}"
+            print(f"{at}, saved; continue with --resume", flush=True)
     return _SIGNAL_EXIT + stopped if stopped else 0
 
 
 def _describe(trainer: Trainer) -> None:
     """Print the resolved run and its cost."""
     from sqcodec.train.estimate import estimate
+    from sqcodec.train.precision import resolve
 
     cost = estimate(trainer)
     content = {
@@ -235,14 +282,23 @@ def _describe(trainer: Trainer) -> None:
     if not trainer.world.leads:
         return
     print(json.dumps(content, indent=1))
-    steps = trainer.recipe.max_steps - trainer.step
+    steps = trainer.recipe.max_steps - trainer.state.step
     print(f"codec: {cost.codec_parameters:,} parameters")
     print(f"discriminator: {cost.adversary_parameters:,} parameters")
     print(f"memory: about {cost.memory_bytes / 2**30:.1f} GiB on {trainer.device}")
+    low, high = cost.step_range_s
+    print(f"precision: {resolve(trainer.recipe.precision, trainer.device)} on {trainer.device}")
     print(
-        f"time: about {cost.step_s:.1f} s a step of {cost.audio_s:.1f} s of audio, "
-        f"{steps * cost.step_s / 3600:.1f} h for {steps} steps"
+        f"time: about {cost.step_s:.2f} s a step ({low:.2f} to {high:.2f} s by {cost.passes} "
+        f"passes) of {cost.audio_s:.1f} s of audio, "
+        f"{steps * low / 3600:.1f} to {steps * high / 3600:.1f} h for {steps} steps"
     )
+
+
+def _show_cache(cache: Path, folder: Path) -> None:
+    """Let a dry run read what is decoded; what it decodes itself goes when it ends."""
+    for path in cache.glob("*"):
+        (folder / path.name).symlink_to(path.resolve())
 
 
 def _make_folder(path: Path) -> None:

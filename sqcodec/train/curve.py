@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqcodec.errors import InputError
+from sqcodec.train import command
 from sqcodec.train.logs import LOG, read_log
 
 if TYPE_CHECKING:
@@ -104,12 +105,24 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((sums[last] - sums[first]) / (last - first))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Draw; returns the exit status."""
-    parse = argparse.ArgumentParser(prog="python -m sqcodec.train.curve", description=__doc__)
+DESCRIPTION = "Draw the course of a training run as one picture."
+
+
+def add_options(parse: argparse.ArgumentParser) -> None:
+    """Add the options to a parser."""
     parse.add_argument("run", type=Path, help="folder of a training run")
     parse.add_argument("-o", "--out", type=Path, help="image (default: RUN/curve.png)")
-    options = parse.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Draw; returns the exit status."""
+    parse = command.Parser(prog="python -m sqcodec.train.curve", description=DESCRIPTION)
+    add_options(parse)
+    return run(parse.parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw what was asked for; returns the exit status."""
     try:
         print(draw(options.run, options.out or options.run / "curve.png"))
     except InputError as error:

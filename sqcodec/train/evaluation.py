@@ -28,6 +28,8 @@ SECONDS = 20.0
 CLIPS = 6
 CLIP_SECONDS = 4.0
 """What sqbench scores in each domain: so many clips, of at most so many seconds."""
+HEARD_SECONDS = 10.0
+"""Of a whole clip, for TensorBoard: long enough to judge, short enough for every report."""
 PLAIN = Data(
     alternate=False, mix_probability=0.0, speed_probability=0.0, band_probability=0.0, gain_db=-6.0
 )
@@ -107,6 +109,17 @@ class Benchmark:
         row = summary[summary["weights"].str.endswith(sha256[:8])].iloc[-1]
         names = ("sdr", "mel", "stoi", "pesq", "audio_sdr", "audio_mel", "measured_bps")
         return {key: float(row[key]) for key in names if key in row and row[key] is not None}
+
+
+def heard(corpus: Corpus, held_out: Sequence[Clip]) -> dict[str, Tensor]:
+    """A held-out clip ``[T]`` of each domain to listen to, its first `HEARD_SECONDS` at most."""
+    longest = int(HEARD_SECONDS * corpus.sample_rate)
+    found: dict[str, Tensor] = {}
+    for clip in _chosen(held_out):
+        if clip.domain not in found:
+            samples = corpus.samples[clip.start : clip.start + min(clip.length, longest)]
+            found[clip.domain] = torch.from_numpy(np.array(samples, np.float32)) / 32768.0
+    return found
 
 
 def _chosen(held_out: Sequence[Clip]) -> list[Clip]:

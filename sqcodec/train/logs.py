@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from sqcodec.train.record import finite
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +54,37 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+_GROUPS = {
+    "val_snr_db": "val", "val_": "metrics", "code_": "codes", "step_s": "time", "loader_": "time",
+    "audio_s_per_s": "time", "seconds": "time", "skipped": "time",
+}  # fmt: skip
+"""Of TensorBoard, by how a number's name begins; all else belongs to the losses."""
+
+
+def tag(name: str) -> str:
+    """A number's name on the board: one of ``loss``, ``val``, ``metrics``, ``codes``, ``time``.
+
+    Example:
+        >>> [tag(name) for name in ("l1", "val_snr_db_music", "val_pesq", "code_usage", "step_s")]
+        ['loss/l1', 'val/snr_db_music', 'metrics/pesq', 'codes/code_usage', 'time/step_s']
+    """
+    for start, group in _GROUPS.items():
+        if name.startswith(start):
+            return f"{group}/{name.removeprefix('val_')}"
+    return f"loss/{name}"
+
+
 class Board:
     """TensorBoard's log of a run, if TensorBoard is installed.
 
-    Scalars of every step and report; audio and spectrograms of one held-out crop a domain.
+    Scalars of every step and report in five groups (`tag`), the recipe, and of one held-out clip a
+    domain the audio and the spectrogram.
     """
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self._writer: Any = None
+        self._of_steps: set[str] = set()
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
@@ -69,13 +92,36 @@ class Board:
             return
         self._writer = SummaryWriter(str(folder / "tensorboard"))
 
-    def scalars(self, row: dict[str, Any]) -> None:
-        """Every number of a row, at its step."""
+    def describe(self, recipe: Mapping[str, Any]) -> None:
+        """The recipe, dotted keys with their values, as a table and as hyper-parameters."""
+        if self._writer is None:
+            return
+        from torch.utils.tensorboard.summary import hparams
+
+        plain = {
+            key: v if isinstance(v, bool | int | float) else str(v) for key, v in recipe.items()
+        }
+        rows = "".join(f"| {key} | {value} |\n" for key, value in plain.items())
+        self._writer.add_text("recipe", f"| key | value |\n|---|---|\n{rows}")
+        summaries = hparams(plain, {"val/snr_db": 0})  # type: ignore[no-untyped-call]
+        for summary in summaries:
+            self._writer.file_writer.add_summary(summary)
+
+    def step(self, row: dict[str, Any]) -> None:
+        """The numbers of a step."""
+        self._of_steps |= row.keys()
+        self._scalars(row, set(row))
+
+    def report(self, row: dict[str, Any]) -> None:
+        """The numbers of a report but those that are means of the steps', which are there."""
+        self._scalars(row, row.keys() - self._of_steps)
+
+    def _scalars(self, row: dict[str, Any], names: set[str]) -> None:
         if self._writer is None:
             return
         for key, value in row.items():
-            if isinstance(value, int | float) and key != "step":
-                self._writer.add_scalar(key, value, row["step"])
+            if key in names and key != "step" and isinstance(value, int | float):
+                self._writer.add_scalar(tag(key), value, row["step"])
 
     def pair(self, name: str, original: Tensor, decoded: Tensor, step: int) -> None:
         """An original and its reconstruction ``[T]`` to hear and to see."""
@@ -84,8 +130,9 @@ class Board:
         for kind, audio in (("original", original), ("decoded", decoded)):
             if kind == "original" and step > 0:
                 continue  # it never changes
-            self._writer.add_audio(f"{name}/{kind}", audio.cpu(), step, self.sample_rate)
-            self._writer.add_image(f"{name}/{kind}", spectrogram_image(audio.cpu()), step)
+            label = f"val/{name}_{kind}"
+            self._writer.add_audio(label, audio.cpu(), step, self.sample_rate)
+            self._writer.add_image(label, spectrogram_image(audio.cpu()), step)
         self._writer.flush()
 
     def close(self) -> None:
@@ -95,6 +142,8 @@ class Board:
 
 def spectrogram_image(audio: Tensor, size: int = 512) -> Tensor:
     """Audio ``[T]`` as a grey image ``[1, size / 2 + 1, frames]``, loud is dark, low is below."""
+    import torch
+
     window = torch.hann_window(size)
     spectrum = torch.stft(audio.float(), size, size // 4, window=window, return_complex=True).abs()
     level = 20.0 * spectrum.clamp_min(1e-7).log10()

@@ -6,9 +6,9 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +17,9 @@ from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.model import SQCodecModel
 from sqcodec.train import card as cards
-from sqcodec.train import reporting, resuming
+from sqcodec.train import precision, resuming
+from sqcodec.train.cadence import Cadence
+from sqcodec.train.checkpoints import Checkpoints
 from sqcodec.train.data.corpus import Corpus
 from sqcodec.train.data.crops import Loader, Prefetcher
 from sqcodec.train.data.sampler import Sampler
@@ -25,54 +27,20 @@ from sqcodec.train.distributed import World
 from sqcodec.train.evaluation import Crops
 from sqcodec.train.logs import Board, Log
 from sqcodec.train.losses.perceptual import WhisperPerceptual
+from sqcodec.train.monitor import Monitor, Silent
 from sqcodec.train.networks import Average, adversary_learner, codec_learner
 from sqcodec.train.objective import Objective
-from sqcodec.train.recipes.recipe import Recipe
+from sqcodec.train.recipes.recipe import Recipe, keys
 from sqcodec.train.record import write_json
 from sqcodec.train.signals import Stop
-from sqcodec.train.snapshots import Snapshots
+from sqcodec.train.state import TrainState
 from sqcodec.train.step import Stepper
 from sqcodec.train.usage import CodeUsage
+from sqcodec.train.validate import Validator
 
 logger = logging.getLogger(__name__)
 
 RECIPE_FILE = "recipe.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cadence:
-    """How often things happen.
-
-    Attributes:
-        every: steps between reports, each with validation, checkpoint and export of the best.
-        evaluate_every: steps between runs of sqbench's metrics; the last step has one too.
-            0 for never.
-        keep: checkpoints that stay beside the best.
-    """
-
-    every: int = 100
-    evaluate_every: int = 1000
-    keep: int = 2
-
-
-class Monitor(Protocol):
-    """Who watches a run."""
-
-    def step(self, row: dict[str, Any]) -> None:
-        """A step was taken."""
-
-    def report(self, row: dict[str, Any]) -> None:
-        """A report is due."""
-
-
-class Silent:
-    """Nobody watches."""
-
-    def step(self, row: dict[str, Any]) -> None:
-        pass
-
-    def report(self, row: dict[str, Any]) -> None:
-        pass
 
 
 class Trainer:
@@ -105,7 +73,7 @@ class Trainer:
         compiled: bool = False,
         perceptual: WhisperPerceptual | None = None,
     ) -> None:
-        assert (perceptual is None) == (recipe.perceptual == "none")
+        assert (perceptual is None) == (recipe.perceptual.source == "none")
         self.config, self.recipe = recipe.network(config), recipe
         self.corpus, self.out = corpus, out
         self.device, self.world = torch.device(device), world or World()
@@ -116,16 +84,19 @@ class Trainer:
                 expected=f"a multiple of the {self.world.size} processes that share it",
             )
         torch.manual_seed(recipe.seed)
-        self.codec = codec_learner(self.config, recipe, self.device, self.world, compiled)
-        self.adversary = adversary_learner(self.config, recipe, self.device, self.world)
-        self.average = Average(self.model, recipe.ema) if recipe.ema else None
+        self.state = TrainState(
+            config=self.config,
+            codec=codec_learner(self.config, recipe, self.device, self.world, compiled),
+            adversary=adversary_learner(self.config, recipe, self.device, self.world),
+        )
+        self.state.average = Average(self.state.model, recipe.ema) if recipe.ema else None
         self.perceptual = perceptual
         self.usage = CodeUsage(self.config.codebook_size, self.device)
         self.stepper = Stepper(
             self.config,
             recipe,
-            self.codec,
-            self.adversary,
+            self.state.codec,
+            self.state.adversary,
             Objective(
                 recipe.losses, perceptual, self.world, sample_rate=self.config.sample_rate
             ).to(self.device),
@@ -138,24 +109,8 @@ class Trainer:
         self.sampler = Sampler(train, length=self.length, recipe=recipe.data, seed=recipe.seed)
         self.loader = Loader(corpus, self.length, self.device, recipe.data.normalise)
         self.crops: Crops | None = None
-        self.snapshots = Snapshots(out, self.cadence.keep)
-        self.step = 0
-        self.seconds = self.audio_seconds = 0.0
-        self.skipped = self.skipped_in_a_row = 0
-        self.best: float | None = None
-        self.stages = [self.stage()]
-        self.init: dict[str, Any] | None = None
-
-    @property
-    def model(self) -> SQCodecModel:
-        """The network in training."""
-        module: Any = self.codec.module
-        return module  # type: ignore[no-any-return]
-
-    @property
-    def evaluated(self) -> SQCodecModel:
-        """The network that is validated and exported: the average where there is one."""
-        return self.average.model if self.average else self.model
+        self.checkpoints = Checkpoints(out, self.cadence.keep)
+        self.state.stages = [self.stage()]
 
     def run(self, monitor: Monitor | None = None) -> int:
         """Train to ``recipe.max_steps``.
@@ -181,33 +136,45 @@ class Trainer:
                 "no domain has two groups of clips, so none is held out: there is no validation, "
                 "and every report exports the latest weights"
             )
-        log = Log(self.out, self.step) if self.world.leads else None
+        validator = self._validator(self.crops)
+        crop_s = self.length / self.config.sample_rate
+        log = Log(self.out, self.state.step) if self.world.leads else None
         board = Board(self.out, self.config.sample_rate) if self.world.leads else None
-        batches = Prefetcher(self._batch, self.step * self.recipe.accumulate)
+        if board:
+            board.describe(dict(keys(self.recipe)))
+        batches = Prefetcher(self._batch, self.state.step * self.recipe.accumulate)
         recent: list[dict[str, float]] = []
-        since = time.monotonic()
+        since = saved = time.monotonic()
         try:
             with Stop() as stop:
-                while self.step < self.recipe.max_steps:
+                while self.state.step < self.recipe.max_steps:
                     started, waited = time.monotonic(), batches.waited_s
                     row = self.train_step([next(batches) for _ in range(self.recipe.accumulate)])
                     row["step_s"] = time.monotonic() - started
                     row["loader_share"] = (batches.waited_s - waited) / row["step_s"]
                     recent.append(row)
                     if log and board:
-                        log.write("step", {"step": self.step, **row})
-                        board.scalars({"step": self.step, **row})
-                        monitor.step({"step": self.step, **row})
+                        log.write("step", {"step": self.state.step, **row})
+                        board.step({"step": self.state.step, **row})
+                        monitor.step({"step": self.state.step, **row})
                     stopping = self.world.any(bool(stop.signal), self.device)
-                    last = self.step == self.recipe.max_steps
-                    if self.step % self.cadence.every == 0 or last or stopping:
-                        self.seconds += time.monotonic() - since
-                        report = reporting.report(self, recent, board, stopping)
+                    last = self.state.step == self.recipe.max_steps
+                    if self.state.step % self.cadence.every == 0 or last or stopping:
+                        self.state.seconds += time.monotonic() - since
+                        report = validator.report(self.state, recent, crop_s, board, stopping)
                         if log and board:
                             log.write("report", report)
-                            board.scalars(report)
+                            board.report(report)
                             monitor.report(report)
                         recent, since = [], time.monotonic()
+                        saved = since
+                    elif self.world.any(self._due(saved), self.device):
+                        saved = time.monotonic()
+                        self.state.seconds, since = self.state.seconds + saved - since, saved
+                        if self.world.leads:
+                            self.checkpoints.write(
+                                self.state.step, self.state.state_dict(), best=False
+                            )
                     if stopping:
                         return stop.signal
         finally:
@@ -215,9 +182,28 @@ class Trainer:
             if board:
                 board.close()
         if self.world.leads:
-            adversary = self.adversary.module if self.adversary else None
-            cards.export_rest(self.evaluated, adversary, self.out)
+            adversary = self.state.adversary.module if self.state.adversary else None
+            cards.export_rest(self.state.evaluated, adversary, self.out)
         return 0
+
+    def _validator(self, crops: Crops) -> Validator:
+        return Validator(
+            recipe=self.recipe,
+            corpus=self.corpus,
+            held_out=self.held_out,
+            crops=crops,
+            cadence=self.cadence,
+            checkpoints=self.checkpoints,
+            usage=self.usage,
+            world=self.world,
+            out=self.out,
+            card=self.card,
+        )
+
+    def _due(self, saved: float) -> bool:
+        """Whether a checkpoint is, of which the last was written at ``saved`` (monotonic s)."""
+        minutes = self.cadence.minutes
+        return minutes > 0 and time.monotonic() - saved >= 60.0 * minutes
 
     def train_step(self, batches: Sequence[Tensor] | None = None) -> dict[str, float]:
         """One optimiser step; a non-finite one is skipped and counted.
@@ -230,25 +216,25 @@ class Trainer:
         """
         passes = self.recipe.accumulate
         if batches is None:
-            batches = [self._batch(self.step * passes + i) for i in range(passes)]
-        outcome = self.stepper.step(self.step, batches)
-        self.step += 1
+            batches = [self._batch(self.state.step * passes + i) for i in range(passes)]
+        outcome = self.stepper.step(self.state.step, batches)
+        self.state.step += 1
         if outcome.finite:
-            self.skipped_in_a_row = 0
+            self.state.skipped_in_a_row = 0
             samples = self.recipe.batch_size * passes * self.length
-            self.audio_seconds += samples / self.config.sample_rate
-            if self.average is not None:
-                self.average.update(self.model, self.step)
+            self.state.audio_seconds += samples / self.config.sample_rate
+            if self.state.average is not None:
+                self.state.average.update(self.state.model, self.state.step)
         else:
-            self.skipped += 1
-            self.skipped_in_a_row += 1
-            logger.warning("step %d: loss or gradient not finite, skipped", self.step)
-            if self.skipped_in_a_row >= self.recipe.max_skipped:
-                steps = self.snapshots.steps()
+            self.state.skipped += 1
+            self.state.skipped_in_a_row += 1
+            logger.warning("step %d: loss or gradient not finite, skipped", self.state.step)
+            if self.state.skipped_in_a_row >= self.recipe.max_skipped:
+                steps = self.checkpoints.steps()
                 raise InputError(
                     f"training in {self.out}",
                     expected="finite losses",
-                    found=f"{self.skipped_in_a_row} non-finite steps in a row",
+                    found=f"{self.state.skipped_in_a_row} non-finite steps in a row",
                     remedy=(f"The checkpoint of step {steps[-1]} is intact: --resume" if steps else
                             "Start again") + " with a lower --set optimizer.lr=.",
                 )  # fmt: skip
@@ -262,21 +248,24 @@ class Trainer:
         """The resolved run, all its stages so far included."""
         return {
             **cards.describe(self.config, self.recipe, self.corpus),
-            "stages": self.stages,
-            "init": self.init,
+            "stages": self.state.stages,
+            "init": self.state.init,
             "processes": self.world.size,
+            "precision": precision.resolve(self.recipe.precision, self.device),
             "perceptual": self.perceptual.identity if self.perceptual else "none",
         }
 
     def card(self, values: dict[str, float]) -> dict[str, Any]:
         """The training card of the weights as they are, with what was measured of them."""
-        adversarial = self.adversary is not None and self.step > self.recipe.adversary.start_step
+        adversarial = (
+            self.state.adversary is not None and self.state.step > self.recipe.adversary.start_step
+        )
         return {
             **self.describe(),
-            "step": self.step,
-            "audio_hours_heard": round(self.audio_seconds / 3600, 2),
-            "training_seconds": round(self.seconds),
-            "skipped_steps": self.skipped,
+            "step": self.state.step,
+            "audio_hours_heard": round(self.state.audio_seconds / 3600, 2),
+            "training_seconds": round(self.state.seconds),
+            "skipped_steps": self.state.skipped,
             "adversarial": "yes" if adversarial else "none",
             "validation": values or "none",
         }
@@ -284,19 +273,15 @@ class Trainer:
     def stage(self) -> dict[str, Any]:
         """What holds from this step on; in JSON's types, since it is compared with a stored one."""
         stage = {
-            "from_step": self.step,
+            "from_step": self.state.step,
             "recipe": asdict(self.recipe),
             "data": self.corpus.describe(),
         }
         return dict(json.loads(json.dumps(stage)))
 
-    def state(self) -> dict[str, Any]:
-        """All that a resume needs (see `sqcodec.train.resuming`)."""
-        return resuming.state(self)
-
     def resume(self, path: Path | None = None) -> None:
         """Continue from a checkpoint (the newest, by default); see `resuming.restore`."""
-        resuming.restore(self, path or self.snapshots.latest())
+        resuming.restore(self.state, path or self.checkpoints.latest(), self.stage)
 
     def start_from(self, model: SQCodecModel, origin: dict[str, Any]) -> None:
         """Take the weights of another run or of the authors; ``origin`` goes into the card.
@@ -310,7 +295,7 @@ class Trainer:
                 expected=f"weights of {self.config.name}",
                 found=f"weights of {model.config.name}",
             )
-        for target in (self.model, self.average.model if self.average else None):
+        for target in (self.state.model, self.state.average.model if self.state.average else None):
             if target is not None:
                 target.load_state_dict(model.state_dict())
-        self.init = origin
+        self.state.init = origin

@@ -15,6 +15,8 @@ from sqcodec.config import SQCodecConfig
 from sqcodec.model import SQCodecModel
 from sqcodec.train.discriminator import Discriminator
 from sqcodec.train.distributed import World
+from sqcodec.train.optimizers import Optimizer, optimizer_of
+from sqcodec.train.precision import resolve
 from sqcodec.train.recipes.recipe import Recipe
 from sqcodec.train.recipes.schedule import values_at
 
@@ -27,19 +29,30 @@ class Learner:
     Attributes:
         module: the network itself, for saving and for use without gradient averaging.
         wrapped: the same with gradients averaged over processes, for forward passes that train.
+        core: what is wrapped.
     """
 
     def __init__(
-        self, module: nn.Module, wrapped: nn.Module, optimizer: torch.optim.AdamW, clip_norm: float
+        self,
+        module: nn.Module,
+        core: nn.Module,
+        wrapped: nn.Module,
+        optimizer: Optimizer,
+        clip_norm: float,
     ) -> None:
         self.module, self.wrapped, self.optimizer = module, wrapped, optimizer
+        self.core: Any = core
         self.clip_norm = clip_norm
 
     def schedule(self, step: int, recipe: Recipe, peak: float) -> float:
         """Set learning rate and momentum of the step; returns the learning rate."""
         lr, beta1 = values_at(step, recipe.max_steps, recipe.optimizer, peak)
         for group in self.optimizer.param_groups:
-            group["lr"], group["betas"] = lr, (beta1, recipe.optimizer.betas[1])
+            group["lr"] = lr
+            if "betas" in group:
+                group["betas"] = (beta1, recipe.optimizer.betas[1])
+            else:
+                group["momentum"] = beta1
         return lr
 
     def without_sync(self, last: bool) -> contextlib.AbstractContextManager[Any]:
@@ -84,11 +97,12 @@ def codec_learner(
     for parameter in model.parameters():
         if not parameter.numel():  # a placeholder of the published files, never used
             parameter.requires_grad_(False)
-    core: nn.Module = TrainedCodec(model, recipe.precision == "bf16")
+    core: nn.Module = TrainedCodec(model, resolve(recipe.precision, device) == "bf16")
     if compiled:
         core.compile()
-    optimizer = _adamw(model, recipe, recipe.optimizer.weight_decay)
-    return Learner(model, world.wrap(core, device), optimizer, recipe.optimizer.clip_norm)
+    optimizer = optimizer_of(model, recipe, recipe.optimizer.weight_decay, recipe.optimizer.kind)
+    wrapped = world.wrap(core, device)
+    return Learner(model, core, wrapped, optimizer, recipe.optimizer.clip_norm)
 
 
 def adversary_learner(
@@ -104,20 +118,8 @@ def adversary_learner(
         windows=settings.windows,
         width=settings.width,
     ).to(device)
-    optimizer = _adamw(module, recipe, settings.weight_decay)
-    return Learner(module, world.wrap(module, device), optimizer, settings.clip_norm)
-
-
-def _adamw(module: nn.Module, recipe: Recipe, weight_decay: float) -> torch.optim.AdamW:
-    settings = recipe.optimizer
-    return torch.optim.AdamW(
-        [p for p in module.parameters() if p.requires_grad],
-        lr=settings.lr,
-        betas=settings.betas,
-        eps=settings.eps,
-        weight_decay=weight_decay,
-        fused=True,
-    )
+    optimizer = optimizer_of(module, recipe, settings.weight_decay, "adamw")
+    return Learner(module, module, world.wrap(module, device), optimizer, settings.clip_norm)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from sqcodec.train.recipes.sections import Losses
 class Objective(nn.Module):
     """Reconstruction terms, plus what Eq. 2 clamps.
 
-    ``l1 * L1 + stft * STFT + mel * Mel + clamp(perceptual) + clamp(adversarial + feature *
+    ``l1 * L1 + stft * STFT + mel * Mel + clamp(factor * perceptual) + clamp(adversarial + feature *
     matching)``.
 
     Args:
@@ -58,7 +58,7 @@ class Objective(nn.Module):
             total = total + recipe.mel * terms["mel"]
         if self.perceptual is not None:
             distance = self.perceptual(estimate, audio)
-            total = total + self._clamp(distance, recipe.perceptual_limit)
+            total = total + self._clamp(recipe.perceptual * distance, recipe.perceptual_limit)
             terms["perceptual"] = distance
         if discriminator is not None:
             with torch.no_grad():

@@ -16,7 +16,12 @@ from rich.progress import (
 
 
 class Terminal:
-    """Rich's bar where there is a terminal; lines alone where output goes to a file."""
+    """Rich's bar where there is a terminal; lines alone where output goes to a file.
+
+    A line has ``codes`` (distinct codes over those that as many uniform draws would give), ``s/s``
+    (seconds of audio trained on in a second) and ``loader`` (share of the time spent waiting for
+    audio).
+    """
 
     def __init__(self, max_steps: int, step: int) -> None:
         self.console = Console()

@@ -201,3 +201,11 @@ def test_a_minute_through_a_network(tmp_path: Path) -> None:
     )
     assert 8 * done.payload_bytes == pytest.approx(done.bits, rel=1e-3)
     assert decode_file(tmp_path / "a.sqb", tmp_path / "out.wav", weights="bundled") == 60.0
+
+
+@pytest.mark.parametrize("rate", [500, 2_000_000])
+def test_what_would_not_be_decoded_is_not_encoded(rate: int, tmp_path: Path) -> None:
+    path = audio_fixtures.write_wav(tmp_path / "in.wav", audio_fixtures.babble(0.1), rate)
+    with pytest.raises(InputError, match=r"in\.wav.*1000 to 768000 Hz"):
+        encode_file(path, tmp_path / "out.sqb", load_codec("mulaw-8"))
+    assert not (tmp_path / "out.sqb").exists()

@@ -13,7 +13,7 @@ from sqbench_codecs import Codec
 
 @pytest.fixture(scope="session", autouse=True)
 def narrow_wavtokenizer() -> Iterator[None]:
-    """Its sizes are not in its checkpoint, so they are made small here."""
+    """Sizes that are not in a checkpoint are made small here."""
     from sqbench_codecs.wavtokenizer import sizes
 
     published = dict(sizes.SIZES)
@@ -21,6 +21,22 @@ def narrow_wavtokenizer() -> Iterator[None]:
         sizes.SIZES[hop] = sizes.Sizes(strides=size.strides, **tiny_codecs.SIZES)
     yield
     sizes.SIZES.update(published)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def narrow_bigcodec_and_nanocodec() -> Iterator[None]:
+    """The same for these two."""
+    from sqbench_codecs import bigcodec, nanocodec
+
+    before = dict(bigcodec.SIZES), dict(nanocodec.SIZES)
+    bigcodec.SIZES["encoder"] = {"ngf": 4, "out_channels": 16, "rnn_num_layers": 1}
+    bigcodec.SIZES["decoder"] = {
+        "in_channels": 16, "vq_dim": 16, "upsample_initial_channel": 64, "rnn_num_layers": 1,
+    }  # fmt: skip
+    nanocodec.SIZES.update(encoder=4, decoder=64)
+    yield
+    bigcodec.SIZES.update(before[0])
+    nanocodec.SIZES.update(before[1])
 
 
 @pytest.fixture(scope="session")

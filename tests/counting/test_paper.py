@@ -189,7 +189,7 @@ def test_a_missing_package_is_a_reason(
         importlib.util, "find_spec", lambda name: None if name == "vocos" else find(name)
     )
     (row,) = build(["wavtokenizer-40"], convention=convention)
-    assert row.reason == "needs vocos: pip install 'sqbench[codecs]'"
+    assert row.reason.startswith("needs vocos: pip install 'av>=14'")
     assert math.isnan(row.macs)
 
 
@@ -200,3 +200,12 @@ def test_rows_of_the_paper_are_found_by_facts() -> None:
     assert twelve is not None
     assert twelve.macs_g == 37.68
     assert found["opus-6k"] is None
+
+
+@pytest.fixture(autouse=True)
+def published_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of codecs that ran before in this process may have left narrow networks."""
+    from sqbench_codecs.wavtokenizer import sizes
+
+    for hop, size in list(sizes.SIZES.items()):
+        monkeypatch.setitem(sizes.SIZES, hop, sizes.Sizes(strides=size.strides))

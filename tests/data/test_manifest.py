@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from data_files import put
 
-from sqbench.data.manifest import ManifestSource, read_rows
+from sqbench.data.manifest import ManifestSource
+from sqbench.data.rows import read_rows
 from sqcodec.errors import InputError
 
 
@@ -60,15 +61,9 @@ def test_jsonl_rows(tmp_path: Path) -> None:
         pytest.param("m.csv", "path,domain\na.wav,noise\n", r"line 2.*'noise'", id="bad-domain"),
         pytest.param("m.csv", "file,domain\na.wav,speech\n", r"line 2.*'path'", id="no-path"),
         pytest.param(
-            "m.csv",
-            "path,domain\na.wav,speech\nb.wav,speech\na.wav,speech\n",
-            r"line 4.*'a\.wav'.*line 2",
-            id="id-twice",
-        ),
-        pytest.param(
             "m.csv", "path,domain\na.wav,speech,x\n", r"line 2.*2 cells.*found 3", id="wide-row"
         ),
-        pytest.param("m.csv", "path,domain\na.wav\n", r"line 2.*2 cells.*found 1", id="short-row"),
+        pytest.param("m.csv", "path,domain\na.wav\n", r"line 2.*'domain'", id="short-row"),
         pytest.param("m.csv", "path,path\na,b\n", r"line 1.*'path' more than once", id="header"),
         pytest.param("m.csv", 'path,domain\n"a.wav,speech\n', r"line 2.*CSV", id="open-quote"),
         pytest.param("m.csv", "path,domain\n", r"at least one row", id="no-row"),
@@ -76,19 +71,7 @@ def test_jsonl_rows(tmp_path: Path) -> None:
         pytest.param(
             "m.csv", "path,domain,id\na.wav,speech,../x\n", r"line 2.*without '\.\.'", id="bad-id"
         ),
-        pytest.param(
-            "m.csv",
-            "path,domain\na.wav,speech\na.flac,speech\n",
-            r"both a\.wav and a\.flac",
-            id="stem-twice",
-        ),
-        pytest.param(
-            "m.csv",
-            "path,dataset,domain\na.wav,d,speech\nb.wav,d,music\n",
-            r"one category in set 'd'",
-            id="mixed-set",
-        ),
-        pytest.param("m.jsonl", '{"path": "a.wav"}\n{oops}\n', r"line 2.*JSON", id="bad-json"),
+        pytest.param("m.jsonl", "{oops}\n", r"line 1.*JSON", id="bad-json"),
         pytest.param("m.jsonl", "[1, 2]\n", r"line 1.*JSON list", id="no-object"),
         pytest.param(
             "m.jsonl", '{"path": "a.wav", "text": ["x"]}\n', r"line 1.*'text'", id="nested"
@@ -119,5 +102,5 @@ def test_other_encodings_are_named(tmp_path: Path) -> None:
 def test_missing_manifest_and_other_suffix(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         ManifestSource(tmp_path / "m.csv")
-    with pytest.raises(InputError, match=r"\.csv or \.jsonl"):
+    with pytest.raises(InputError, match=r"\.csv or \.tsv or \.jsonl"):
         ManifestSource(written(tmp_path / "m.txt", "path\n"))

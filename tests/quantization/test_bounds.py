@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from sqbench.quantization import bounds
+from sqbench.quantization.sources import CORRELATION, DEGREES
 
 MAX_1960 = {1: 0.36338, 2: 0.11748, 3: 0.03455, 4: 0.00950, 5: 0.00250}
 """Lloyd-Max MSE by bits (Max 1960; Jayant & Noll, table 4.3)."""
@@ -47,15 +50,15 @@ def test_lines_are_in_order() -> None:
 
 
 def test_vector_quantizer_beats_scalars_of_its_rate() -> None:
-    found = bounds.measured_vector_gaussian_db(4, 16)
-    assert found == pytest.approx(bounds.vector_gaussian_db(4, 16), abs=0.01)
+    found = bounds.measured_vector_db("gaussian", 4, 16)
+    assert found == pytest.approx(bounds.vector_db("gaussian", 4, 16), abs=0.01)
     assert bounds.lloyd_max(2).snr_db < found < bounds.shannon_gaussian_db(1)
 
 
 @pytest.mark.slow
 def test_vector_quantizer_of_256_codes() -> None:
-    found = bounds.measured_vector_gaussian_db(4, 256)
-    assert found == pytest.approx(bounds.vector_gaussian_db(4, 256), abs=0.01)
+    found = bounds.measured_vector_db("gaussian", 4, 256)
+    assert found == pytest.approx(bounds.vector_db("gaussian", 4, 256), abs=0.01)
 
 
 def test_kmeans_of_separate_points_is_exact() -> None:
@@ -76,3 +79,34 @@ def test_kmeans_of_alphabets() -> None:
             points /= points.square().mean().sqrt()
             found.append(bounds.alphabet_db(points, 2**rate, seed))
         assert sum(found) / len(found) == pytest.approx(expected, abs=0.2)
+
+
+def test_bound_of_correlated_frames() -> None:
+    """With all components coded: the covariance's determinant, (1 - a^2)^3 of four samples."""
+    a, rate = CORRELATION, 4.0
+    expected = bounds.DB_PER_BIT * rate - 10 * 0.75 * math.log10(1 - a * a)
+    assert bounds.shannon_correlated_db(rate, 4) == pytest.approx(expected, abs=1e-6)
+    # At low rates only the strongest component is: the others' power is lost.
+    powers = np.linalg.eigvalsh([[a ** abs(i - j) for j in range(4)] for i in range(4)])
+    lost = (powers[:3].sum() + powers[3] * 2 ** (-2 * 0.5)) / 4
+    assert bounds.shannon_correlated_db(0.125, 4) == pytest.approx(bounds.decibels(lost), abs=1e-6)
+    whole = bounds.shannon_gaussian_db(rate) - 10 * math.log10(1 - a * a)
+    assert bounds.shannon_gaussian_db(rate) < expected < whole
+
+
+def test_bound_of_student_frames() -> None:
+    """One component, against the entropy integrated; more degrees of freedom come near normal."""
+    grid = np.linspace(-400, 400, 4_000_001)
+    density = stats.t(df=DEGREES, scale=math.sqrt(1 - 2 / DEGREES)).pdf(grid)
+    entropy = -np.trapezoid(density * np.log2(density), grid)
+    expected = 10 * math.log10(2 * math.pi * math.e) - bounds.DB_PER_BIT * entropy
+    assert bounds.shannon_student_db(0.0, 1) == pytest.approx(expected, abs=1e-3)
+    assert bounds.shannon_student_db(1.0, 4) > bounds.shannon_gaussian_db(1.0)
+    assert bounds.shannon_db("uniform", 4, 2) == bounds.shannon_uniform_db(2)
+
+
+@pytest.mark.parametrize("source", ["gaussian", "correlated", "student"])
+def test_trained_codes_are_below_the_bound(source: str) -> None:
+    found = bounds.measured_vector_db(source, 4, 16)
+    assert found == pytest.approx(bounds.vector_db(source, 4, 16), abs=0.02)
+    assert found < bounds.shannon_db(source, 4, 1)

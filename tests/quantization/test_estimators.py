@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sqbench.quantization.build import make_quantizer
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.draws import Draws
 from sqbench.quantization.estimators import ESTIMATORS, estimate
@@ -141,7 +142,7 @@ def test_every_estimator_gives_finite_gradients(name: str, kind: str) -> None:
     if kind == "vector":
         content = {"quantizer": "vq", "bits": 4}
     cell = Cell(source="gaussian", estimator=name, **content)
-    quantizer = cell.make_quantizer(SEEDS, Draws([0, 1], "networks"))
+    quantizer = make_quantizer([cell], SEEDS, Draws([0, 1], "networks"))
     z = _latents().detach().float().requires_grad_()
     quantizer.initialise(z.detach(), Draws([0, 1], "codebook"))
     function = estimate(name, Draws([0, 1], "estimator"), cell.annealing, 0.5)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from sqbench.quantization import experiment, measures
+from sqbench.quantization.build import shape
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.draws import Draws
+from sqbench.quantization.trainer import Trainer
 
 SHORT = 100
 VQ = {"source": "alphabet", "source_bits": 4, "quantizer": "vq", "bits": 3, "steps": SHORT}
@@ -23,6 +27,51 @@ def test_a_trial_does_not_depend_on_the_seeds_beside_it() -> None:
     assert together.values["snr_db"] == pytest.approx(alone.values["snr_db"], abs=0.2)
     assert together.values["latent_std@0"] == pytest.approx(alone.values["latent_std@0"], rel=1e-5)
     assert together.values["bound_db"] == pytest.approx(alone.values["bound_db"], rel=1e-5)
+
+
+def test_stacked_cells_train_as_each_alone() -> None:
+    """Equal up to rounding, before chaos makes more of it; through every kind of codebook loss."""
+    vq = {**VQ, "bits": 4, "steps": SHORT}
+    cells = [
+        Cell(estimator="ste", commitment=0.25, **vq),  # type: ignore[arg-type]
+        Cell(estimator="mste", **{**vq, "source_bits": 6}),  # type: ignore[arg-type]
+        Cell(estimator="diveq", **vq),  # type: ignore[arg-type]
+        Cell(estimator="soft", **vq),  # type: ignore[arg-type]
+    ]
+    assert len({shape(cell) for cell in cells}) == 1
+    together = Trainer(cells, [3, 8])
+    alone = [Trainer([cell], [3, 8]) for cell in cells]
+    for number in range(30):
+        losses = torch.cat([trainer.step(number) for trainer in alone])
+        assert torch.allclose(together.step(number), losses, rtol=1e-3), number
+    trials = experiment.train_together(cells, [3, 8])
+    assert [[trial.seed for trial in of_cell] for of_cell in trials] == [[3, 8]] * 4
+    for cell, of_cell in zip(cells, trials, strict=True):
+        for trial, single in zip(of_cell, experiment.train(cell, [3, 8]), strict=True):
+            assert trial.values["latent_std@0"] == pytest.approx(
+                single.values["latent_std@0"], rel=1e-5
+            )
+            assert trial.values["bound_db"] == single.values["bound_db"]
+            assert trial.values["snr_db"] == pytest.approx(single.values["snr_db"], abs=0.5)
+
+
+def test_what_may_not_be_stacked() -> None:
+    cell = Cell(estimator="ste", **VQ)  # type: ignore[arg-type]
+    changes: tuple[dict[str, Any], ...] = (
+        {"bits": 2}, {"steps": 200}, {"quantizer": "vq-ema"}, {"restarts": False},
+    )  # fmt: skip
+    for change in changes:
+        assert shape(replace(cell, **change)) != shape(cell)
+    assert shape(replace(cell, source="gaussian", source_bits=0)) != shape(cell)
+
+
+def test_scale_pressure_is_positive_through_ste_and_nothing_through_mste() -> None:
+    cell = Cell(
+        source="gaussian", quantizer="vq", bits=4, estimator="ste", steps=300, restarts=False
+    )
+    found = experiment.train_together([cell, replace(cell, estimator="mste")], [0, 1])
+    ste, mste = ([trial.values["scale_pressure"] or 0.0 for trial in trials] for trials in found)
+    assert min(ste) > 10 * max(map(abs, mste))
 
 
 def test_a_trial_repeats_exactly() -> None:
@@ -56,9 +105,9 @@ def test_an_alphabet_with_a_code_for_every_point_has_no_bound() -> None:
 def test_a_seed_that_leaves_the_finite_numbers_costs_only_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    step = experiment.Trainer.step
+    step = Trainer.step
 
-    def poisoned(self: experiment.Trainer, number: int) -> torch.Tensor:
+    def poisoned(self: Trainer, number: int) -> torch.Tensor:
         if number == 60:
             with torch.no_grad():
                 self.encoder.weights[0][1] = math.inf
@@ -66,7 +115,7 @@ def test_a_seed_that_leaves_the_finite_numbers_costs_only_itself(
 
     cell = Cell(estimator="ste", **VQ)  # type: ignore[arg-type]
     untouched = experiment.train(cell, [0, 1])
-    monkeypatch.setattr(experiment.Trainer, "step", poisoned)
+    monkeypatch.setattr(Trainer, "step", poisoned)
     trials = experiment.train(cell, [0, 1])
     assert trials[1].values["snr_db"] is None
     assert trials[1].reasons["snr_db"] == "training left the finite numbers by step 100"

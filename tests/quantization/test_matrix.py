@@ -15,16 +15,16 @@ from sqcodec.errors import InputError
 
 def test_the_default_matrix() -> None:
     cells = matrix.default()
-    counts = {"A": 24, "A2": 2, "A3": 2, "B": 12, "B2": 2, "C": 8, "D": 4}
+    counts = {"A": 24, "A2": 2, "A3": 2, "A4": 2, "B": 12, "B2": 2, "C": 8, "D": 4}
     assert Counter(cell.block for cell in cells) == counts
-    assert len({cell.identity for cell in cells}) == 54
-    assert len({cell.label for cell in cells}) == 54
+    assert len({cell.identity for cell in cells}) == 56
+    assert len({cell.label for cell in cells}) == 56
 
 
 def test_the_extended_matrix_holds_the_default() -> None:
     cells = matrix.load("extended")
-    assert cells[:54] == matrix.default()
-    assert len({cell.identity for cell in cells}) == len(cells) == 101
+    assert cells[:56] == matrix.default()
+    assert len({cell.identity for cell in cells}) == len(cells) == 131
 
 
 def test_choice() -> None:

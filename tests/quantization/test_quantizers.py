@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sqbench.quantization.build import make_quantizer
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.draws import Draws
 from sqbench.quantization.quantizer import Quantizer
@@ -167,7 +168,7 @@ def test_a_seed_is_quantized_alike_whatever_is_beside_it(
     cell = Cell(source="gaussian", quantizer=quantizer, estimator="ste", **content)  # type: ignore[arg-type]
     found = []
     for seeds in ([4, 9], [9]):
-        made = cell.make_quantizer(len(seeds), Draws(seeds, "networks"))
+        made = make_quantizer([cell], len(seeds), Draws(seeds, "networks"))
         z = Draws(seeds, "diagnostics").normal(300, cell.latent)
         made.initialise(z, Draws(seeds, "codebook"))
         found.append(made(z))

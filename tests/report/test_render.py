@@ -58,11 +58,11 @@ def test_csv_has_full_precision_and_empty_for_missing(loaded: Store) -> None:
     assert lines["SQCodec 6k (paper)"]["measured_bps"] == ""
 
 
-def test_csv_keeps_its_header_with_an_extra_metric(tmp_path: Path) -> None:
+def test_csv_begins_with_the_fixed_header_whatever_else_was_measured(tmp_path: Path) -> None:
     records = [*make.full(A), make.score(A, "quesst/00", "si-sdr", 1.0)]
     make.write(tmp_path, make.run([A]), records)
     built = table.build(store.load(tmp_path))
-    assert render.render(built, "csv").splitlines()[0] == HEADER
+    assert render.render(built, "csv").splitlines()[0] == f"{HEADER},si-sdr"
     assert "SI-SDR" in render.render(built, "markdown")
 
 
@@ -204,3 +204,34 @@ def test_no_difference_names_nobody_better(tmp_path: Path) -> None:
     make.write(tmp_path, make.run([A, B]), make.full(A) + make.full(B))
     found = compare.build(store.load(tmp_path), "sqcodec-6k", "opus_6k")
     assert f"| {grid.NOTHING} | 50% | 8 |" in render.render(found, "markdown")
+
+
+@pytest.mark.parametrize("ci", [False, True], ids=["values", "intervals"])
+def test_a_terminal_of_80_columns_is_enough(tmp_path: Path, ci: bool) -> None:
+    """In blocks, every number whole; what is left out is said."""
+    make.write(tmp_path, make.run([A, B]), make.full(A) + make.full(B, shift=1.0))
+    text = render.render(table.build(store.load(tmp_path), ci=ci), width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    for title in ("SDR", "MEL", "STOI", "PESQ", "Audio"):
+        assert title in text
+    assert "MACs, Params: left out" in text
+    wide = render.render(table.build(store.load(tmp_path), ci=ci), width=200)
+    assert "left out" not in wide
+    assert "Params" in wide
+
+
+def test_csv_has_every_metric_and_interval(tmp_path: Path) -> None:
+    extra = [
+        make.score(A, f"{name}/{i:02d}", "si-sdr", make.value_of("sdr", f"{name}/{i:02d}"))
+        for name in ("librispeech", "quesst")
+        for i in range(4)
+    ]
+    metrics = (*make.SIGNAL, "si-sdr")
+    make.write(tmp_path, make.run([A], metrics=metrics), make.full(A) + extra)
+    loaded = store.load(tmp_path)
+    (row,) = csv.DictReader(io.StringIO(render.render(table.build(loaded), "csv")))
+    assert float(row["si-sdr"]) == pytest.approx(float(row["sdr"]))
+    (row,) = csv.DictReader(io.StringIO(render.render(table.build(loaded, ci=True), "csv")))
+    for name in ("sdr", "mel", "stoi", "pesq", "audio_sdr", "si-sdr"):
+        assert float(row[f"{name}_low"]) <= float(row[name]) <= float(row[f"{name}_high"])

@@ -9,7 +9,7 @@ import pytest
 import results_factory as make
 
 from sqbench.published import rows as paper
-from sqbench.report import table
+from sqbench.report import render, table
 from sqbench.store import reader as store
 from sqbench.store.reader import Store
 from sqbench.store.record import Record
@@ -277,3 +277,61 @@ def test_an_extra_metric_knows_its_direction(tmp_path: Path) -> None:
     assert (columns["si-sdr"], columns["homemade"]) == ("higher", None)
     assert "si-sdr" in best(built)["codec-b"]
     assert "homemade" not in best(built)["codec-b"]
+
+
+def perceptual(tmp_path: Path) -> Store:
+    """Records of the signal suite, of two perceptual metrics and of one of nobody's."""
+    records = make.full(A)
+    for category, metric in (
+        ("speech", "delay"), ("speech", "visqol"), ("audio", "visqol"), ("speech", "estoi"),
+    ):  # fmt: skip
+        records += [
+            make.score(A, record["utterance"], metric, 3.0)
+            for record in make.full(A)
+            if record["metric"] == "mel" and record["category"] == category
+        ]
+    return build(tmp_path, records, A)
+
+
+def test_columns_are_in_groups(tmp_path: Path) -> None:
+    (section,) = table.build(perceptual(tmp_path)).sections
+    groups = [column.group for column in section.columns]
+    assert groups == sorted(groups, key=("", "signal", "perceptual", "application").index)
+    keys = [column.key for column in section.columns]
+    assert keys[-3:] == ["visqol", "delay", "audio_visqol"]  # in the order of the suite
+    assert keys[-4] == "estoi"
+    (delay,) = (column for column in section.columns if column.key == "delay")
+    assert (delay.direction, delay.title) == (None, "Delay")
+
+
+def test_groups_have_names_where_there_are_several(tmp_path: Path) -> None:
+    found = perceptual(tmp_path)
+    text = render.render(table.build(found), "markdown")
+    assert "signal: SDR (dB)" in text.replace(" ↑", "")
+    assert "perceptual: ViSQOL" in text
+    lines = render.render(table.build(found)).splitlines()
+    assert lines[1].split() == ["signal", "perceptual"] or "perceptual" in lines[1] + lines[2]
+    latex = render.render(table.build(found), "latex")
+    assert r"\multicolumn{7}{c}{signal} & \multicolumn{3}{c}{perceptual}" in latex
+    alone = render.render(table.build(found, suite="perceptual"), "latex")
+    assert r"\multicolumn" not in alone
+
+
+def test_a_suite_alone(tmp_path: Path) -> None:
+    found = perceptual(tmp_path)
+    built = table.build(found, suite="perceptual")
+    shown = [column.key for column in built.sections[0].columns]
+    assert shown[5:] == ["visqol", "delay", "audio_visqol"]
+    header, line = render.render(built, "csv").splitlines()
+    assert header == (
+        "model,bitrate_bps,measured_bps,num_codebooks,macs_g,params_m,visqol,delay,audio_visqol"
+    )
+    assert line.endswith(",3,3,3")
+    assert "sdr" not in render.render(table.build(found, suite="perceptual"), "csv")
+    with pytest.raises(InputError, match="signal, perceptual, application"):
+        table.build(found, suite="all")
+
+
+def test_the_csv_of_everything_begins_with_the_fixed_header(tmp_path: Path) -> None:
+    header = render.render(table.build(perceptual(tmp_path)), "csv").splitlines()[0]
+    assert header.endswith("sdr,mel,stoi,pesq,audio_sdr,audio_mel,estoi,visqol,delay,audio_visqol")

@@ -40,7 +40,7 @@ def changed(content: Any, path: str, value: object) -> Any:
         ("key", None, "a text"),
         ("key", "", "key is empty"),
         ("status", {}, "failed or identical or ok or undefined"),
-        ("kind", "scores", "coding or quantize or score"),
+        ("kind", "scores", "coding or quantize or rated or score"),
         ("value", True, "a number or null"),
         ("value", 10**400, "too many digits"),
         ("metric", None, "without metric"),

@@ -11,7 +11,7 @@ import pytest
 from sqbench.tasks.aec import AEC
 from sqbench.tasks.asr import ASR
 from sqbench.tasks.asv import ASV, pairs
-from sqbench.tasks.base import Clip, TaskData, Trial
+from sqbench.tasks.base import Clip, Task, TaskData, Trial
 from sqbench.tasks.embeddings import pack, unit, unpack
 from sqbench.tasks.er import ER
 from sqbench.tasks.words import edits
@@ -53,6 +53,61 @@ def test_word_error_rate_is_jiwers_over_the_pool() -> None:
     assert value is not None
     assert high is not None
     assert low < value < high
+
+
+def _judged(clips: list[Clip], hypotheses: list[str]) -> dict[str, Any]:
+    task = ASR()
+    pairs = zip(clips, hypotheses, strict=True)
+    return {c.id: task.judge({"hypothesis": h}, c) for c, h in pairs}
+
+
+def test_dwer_is_jiwers_against_the_originals_words() -> None:
+    pytest.importorskip("whisper")
+    rng = np.random.default_rng(0)
+    clips = [clip(str(i), "something else", dataset="ab"[i % 2]) for i in range(30)]
+    first, second = sentences(rng, 1), sentences(rng, 0)
+    originals, observed = _judged(clips, first), _judged(clips, second)
+    found = ASR().score(observed, originals, data(*clips), n_boot=200)["dwer"]
+    texts = [o["text"] for o in originals.values()], [o["text"] for o in observed.values()]
+    assert found.value == pytest.approx(100 * jiwer.wer(*texts), abs=1e-10)
+    assert found.interval.low is not None
+    assert found.interval.high is not None
+    assert found.value is not None
+    assert found.interval.low < found.value < found.interval.high
+    assert found.parts.keys() == {"a", "b"}
+    same = ASR().score(originals, originals, data(*clips), n_boot=200)["dwer"]
+    assert (same.value, same.interval.low, same.interval.high) == (0.0, 0.0, 0.0)
+    assert not same.left_out
+
+
+def test_dwer_of_an_original_without_words_is_undefined() -> None:
+    pytest.importorskip("whisper")
+    clips = [clip(name, "a cat") for name in "abc"]
+    originals = _judged(clips[:2], ["", "a cat"])
+    observed = _judged(clips, ["hello", "a dog", "a cat"])
+    found = ASR().score(observed, originals, data(*clips), n_boot=10)["dwer"]
+    assert (found.value, found.n, found.expected) == (50.0, 1, 3)
+    assert found.left_out == {
+        "no word was heard in the original": 1,
+        "the original was not heard": 1,
+    }
+    empty = ASR().score(_judged(clips[:1], ["hello"]), originals, data(*clips), n_boot=10)["dwer"]
+    assert (empty.value, empty.n) == (None, 0)
+    assert empty.interval.reason == "no word was heard in the original"
+
+
+def test_judging_again_is_judging_by_the_new_truth() -> None:
+    pytest.importorskip("whisper")
+    said: list[tuple[Task, dict[str, Any]]] = [
+        (ASR(), {"hypothesis": "the cat"}),
+        (ASV(), {"whole": pack(np.ones(3))}),
+        (ER(), {"label": "sad", "posterior": {"sad": 1.0}}),
+        (AEC(), {"label": "dog", "posterior": {"dog": 1.0}}),
+    ]
+    one, other = clip("a", "the cat"), clip("b", "a dog")
+    for task, observed in said:
+        again = task.judge(task.judge(observed, one), other)
+        assert again == task.judge(observed, other), task.name
 
 
 def test_whispers_normaliser() -> None:

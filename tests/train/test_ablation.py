@@ -89,9 +89,31 @@ def test_a_rows_own_change_wins_over_what_all_rows_have(
     first, second = (
         load_recipe(["published"], "reduced").override(options.set) for options in seen
     )
-    assert (first.perceptual, second.perceptual) == ("mine", "none")
+    assert (first.perceptual.source, second.perceptual.source) == ("mine", "none")
     assert first.seconds == second.seconds == 7 * 0.84375
     assert all(options.cache == tmp_path / "cache" for options in seen)
+
+
+def test_rows_start_from_the_same_weights_and_not_again_when_they_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def run(options: Any) -> int:
+        seen.append(options)
+        return 1
+
+    monkeypatch.setattr(command, "run", run)
+    arguments = ["--config", "6k", "--data", "x", "--out", str(tmp_path), "--init", "bundled",
+                 "--rows", "no-perceptual"]  # fmt: skip
+    ablation.main(arguments)
+    (tmp_path / "no-perceptual/checkpoints").mkdir(parents=True)
+    (tmp_path / "no-perceptual/checkpoints/step-00000001.pt").touch()
+    ablation.main(arguments)
+    assert [(options.init, options.resume) for options in seen] == [
+        ("bundled", False),
+        (None, True),
+    ]
 
 
 def test_a_stopped_run_stops_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

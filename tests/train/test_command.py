@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from train_fixtures import speech_and_music
 from sqcodec.checkpoint import load_checkpoint
 from sqcodec.train import evaluation
 from sqcodec.train.command import main, parser
+from sqcodec.train.data.corpus import Corpus
 
 WORKER = Path(__file__).parents[1] / "train_worker.py"
 
@@ -33,7 +35,7 @@ def test_options_are_these() -> None:
     assert found == {
         "-h", "--help", "--config", "--data", "--out", "--recipe", "--set", "--max-steps",
         "--every", "--evaluate-every", "--keep", "--resume", "--init", "--device", "--threads",
-        "--compile", "--dry-run",
+        "--compile", "--dry-run", "--save-minutes", "--list-keys", "--list-recipes",
     }  # fmt: skip
 
 
@@ -65,7 +67,27 @@ def test_dry_run_says_what_it_costs(
     assert "codec: 11,207,436 parameters" in text
     assert "discriminator: 0 parameters" in text
     assert "GiB" in text
-    assert not (out / "checkpoints").exists()
+    assert re.search(r"about [\d.]+ s a step \([\d.]+ to [\d.]+ s by [3-7] passes\)", text)
+    assert not out.exists()
+
+
+def test_dry_run_reads_a_cache_and_adds_nothing(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, scratch = tmp_path / "run", tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    Corpus([root], 16000, out / "cache")
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    def decoded_again(*_: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr("sqcodec.train.data.corpus._decode", decoded_again)
+    assert main(["--data", str(root), "--out", str(out), "--recipe", "cpu", "--dry-run"]) == 0
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    # torch keeps a folder of its own there.
+    assert not [p for p in scratch.iterdir() if not p.name.startswith("torchinductor")]
 
 
 @pytest.mark.parametrize(

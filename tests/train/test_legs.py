@@ -69,3 +69,46 @@ def test_a_run_in_legs_ends_where_one_run_does(tmp_path: Path) -> None:
         weights.append(load_file(home / "model.safetensors"))
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_other_parts_are_other_audio(tmp_path: Path) -> None:
+    """The interpreter is `echo`, which shows what would be trained on."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_text(name)
+    parts = tmp_path / "parts"
+    seen = []
+    for name in ("one", "two", "one"):
+        assert call("pack", tmp_path / name, parts) == 0
+        done = subprocess.run(
+            ["bash", SCRIPT, "leg", parts, "61", tmp_path / "out"],
+            env={**os.environ, "PYTHON": "echo", "AUDIO_DIR": str(tmp_path / "audio")},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        folder = Path(done.stdout.split("--data ")[1].split()[0])
+        assert (folder / "a.txt").read_text() == name
+        seen.append(folder)
+    assert seen[0] == seen[2] != seen[1]
+
+
+def test_older_parts_go_and_missing_ones_show(tmp_path: Path) -> None:
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "a.bin").write_bytes(os.urandom(1000))
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "audio.tar.0007").write_text("of an older, longer corpus")
+    assert call("pack", tmp_path / "audio", parts) == 0
+    assert [path.name for path in sorted(parts.iterdir())] == ["audio.sum", "audio.tar.0000"]
+    (parts / "audio.tar.0000").write_bytes(b"cut off")
+    where = {"AUDIO_DIR": str(tmp_path / "unpacked"), "PYTHON": "echo"}
+    assert call("leg", parts, "61", tmp_path / "out", **where) == 1
+
+
+@pytest.mark.parametrize("seconds", ["60", "0", "-5", "soon", "1.5"])
+def test_too_few_seconds(tmp_path: Path, seconds: str) -> None:
+    done = subprocess.run(
+        ["bash", SCRIPT, "leg", tmp_path, seconds, tmp_path / "out"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "SECONDS: expected" in done.stderr

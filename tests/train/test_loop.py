@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ from train_fixtures import SMALL_ADVERSARY, TINY, speech_and_music, trainer
 from sqcodec.checkpoint import load_checkpoint, read_card
 from sqcodec.config import load_config
 from sqcodec.errors import InputError
-from sqcodec.train import evaluation, reporting, snapshots
-from sqcodec.train.loop import Silent, Trainer
+from sqcodec.train import checkpoints, evaluation
+from sqcodec.train.cadence import Cadence
+from sqcodec.train.loop import Trainer
+from sqcodec.train.monitor import Silent
 from sqcodec.train.record import finite, open_stage
 from sqcodec.train.resuming import load_init
+from sqcodec.train.validate import Validator
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +61,7 @@ def _breaks(run: Trainer, monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> N
 
     def bad(*args: Any) -> Any:
         loss, values = good(*args)
-        factor = math.nan if run.step in steps else 1.0
+        factor = math.nan if run.state.step in steps else 1.0
         return loss * factor, {**values, "loss": values["loss"] * factor}
 
     monkeypatch.setattr(run.stepper.objective, "forward", bad)
@@ -93,15 +97,22 @@ def test_resume_equals_the_uninterrupted_run(root: Path, tmp_path: Path) -> None
     losses = [whole.train_step() for _ in range(6)]
     first = _adversarial(root, tmp_path / "part")
     part = [first.train_step() for _ in range(3)]
-    first.snapshots.write(3, first.state(), best=False)
+    first.checkpoints.write(3, first.state.state_dict(), best=False)
     torch.manual_seed(123)  # what happens in between must not matter
     second = _adversarial(root, tmp_path / "part")
     second.resume()
     part += [second.train_step() for _ in range(3)]
     assert part == losses
     for name in ("codec", "adversary", "average"):
-        for a, b in zip(_tensors(whole.state()[name]), _tensors(second.state()[name]), strict=True):
+        for a, b in _pairs(whole, second, name):
             assert torch.equal(a, b)
+
+
+def _pairs(a: Trainer, b: Trainer, name: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Tensors of a part of two runs' states."""
+    return list(
+        zip(_tensors(a.state.state_dict()[name]), _tensors(b.state.state_dict()[name]), strict=True)
+    )
 
 
 def _tensors(state: Any) -> list[torch.Tensor]:
@@ -117,13 +128,13 @@ def test_a_step_that_is_not_finite_is_skipped_counted_and_training_goes_on(
     run = trainer(root, tmp_path / "out", ema=0.9)
     _breaks(run, monkeypatch, {1})
     run.train_step()
-    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    before = {k: v.clone() for k, v in run.state.model.state_dict().items()}
     assert math.isnan(run.train_step()["loss"])
-    assert (run.skipped, run.skipped_in_a_row) == (1, 1)
-    assert all(torch.equal(v, before[k]) for k, v in run.model.state_dict().items())
+    assert (run.state.skipped, run.state.skipped_in_a_row) == (1, 1)
+    assert all(torch.equal(v, before[k]) for k, v in run.state.model.state_dict().items())
     assert math.isfinite(run.train_step()["loss"])
-    assert (run.skipped, run.skipped_in_a_row) == (1, 0)
-    assert any(not torch.equal(v, before[k]) for k, v in run.model.state_dict().items())
+    assert (run.state.skipped, run.state.skipped_in_a_row) == (1, 0)
+    assert any(not torch.equal(v, before[k]) for k, v in run.state.model.state_dict().items())
 
 
 def test_too_many_skipped_steps_end_the_run_with_the_checkpoint_intact(
@@ -135,7 +146,7 @@ def test_too_many_skipped_steps_end_the_run_with_the_checkpoint_intact(
         run.run()
     again = trainer(root, tmp_path / "out", max_steps=9)
     again.resume()
-    assert again.step == 4
+    assert again.state.step == 4
     assert math.isfinite(again.train_step()["loss"])
 
 
@@ -147,7 +158,40 @@ def test_skipped_steps_are_null_in_the_log_and_in_no_hours(
     run.run()
     assert _rows(run, "step")[0]["loss"] is None
     assert _rows(run)[0]["skipped"] == 1
-    assert run.audio_seconds == 0.0
+    assert run.state.audio_seconds == 0.0
+
+
+def test_checkpoints_by_the_clock_between_reports_resume_exactly(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Due after steps 2 and 4; the report is of 5."""
+    monkeypatch.setattr(Trainer, "_due", lambda run, saved: run.state.step in (2, 4))
+    run = trainer(root, tmp_path / "out", max_steps=5, every=5)
+    written: list[int] = []
+    write = run.checkpoints.write
+
+    def noted(step: int, *rest: Any, **named: Any) -> Path:
+        written.append(step)
+        return write(step, *rest, **named)
+
+    monkeypatch.setattr(run.checkpoints, "write", noted)
+    run.run()
+    assert written == [2, 4, 5]
+    second = trainer(root, tmp_path / "out", max_steps=5, every=5)
+    second.resume(second.checkpoints.path(4))
+    assert second.state.seconds > 0
+    second.train_step()
+    for a, b in _pairs(run, second, "codec"):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(0.0, False), (0.5, True), (5.0, False)])
+def test_a_checkpoint_is_due_by_the_clock(
+    minutes: float, expected: bool, root: Path, tmp_path: Path
+) -> None:
+    run = trainer(root, tmp_path / "out")
+    run.cadence = Cadence(minutes=minutes)
+    assert run._due(time.monotonic() - 60.0) is expected
 
 
 def test_reports_have_what_a_reader_needs(root: Path, tmp_path: Path) -> None:
@@ -164,6 +208,23 @@ def test_reports_have_what_a_reader_needs(root: Path, tmp_path: Path) -> None:
     assert list((run.out / "tensorboard").iterdir())
 
 
+def test_the_board_has_groups_and_whole_clips(root: Path, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = _adversarial(root, tmp_path / "out", max_steps=1)
+    run.run()
+    board = EventAccumulator(str(run.out / "tensorboard"))
+    board.Reload()
+    scalars = set(board.Tags()["scalars"])
+    assert {tag.split("/")[0] for tag in scalars} == {"loss", "val", "codes", "time"}
+    assert {"loss/l1", "loss/lr", "val/snr_db", "codes/code_usage", "time/step_s"} <= scalars
+    assert len(board.Scalars("loss/loss")) == 1  # the report's mean is not a second value
+    assert "recipe/text_summary" in board.Tags()["tensors"]
+    longest = max(clip.length for clip in run.held_out if clip.domain == "speech")
+    (audio,) = board.Audio("val/speech_original")
+    assert audio.length_frames == longest
+
+
 def test_the_benchmark_scores_held_out_clips(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +233,7 @@ def test_the_benchmark_scores_held_out_clips(
     run.run()
     row = _rows(run)[-1]
     assert all(math.isfinite(row[f"val_{name}"]) for name in ("sdr", "mel", "stoi", "audio_mel"))
-    assert run.best == row["val_mel"]
+    assert run.state.best == row["val_mel"]
     card = _strict((run.out / "model.json").read_text())
     assert card["validation"]["mel"] == row["val_mel"]
 
@@ -195,12 +256,12 @@ def test_the_best_step_is_exported_and_kept(
 ) -> None:
     run = trainer(root, tmp_path / "out", max_steps=5)
     values = iter([1.0, 2.0, 1.5, math.nan, 1.9])
-    monkeypatch.setattr(reporting, "validate", lambda *_: {"snr_db": next(values)})
+    monkeypatch.setattr(Validator, "validate", lambda *_: {"snr_db": next(values)})
     run.run()
     card = _strict((run.out / "model.json").read_text())
     assert (card["step"], card["validation"]) == (2, {"snr_db": 2.0})
-    assert run.snapshots.steps() == [4, 5]
-    best = torch.load(run.snapshots.folder / snapshots.BEST, weights_only=True)
+    assert run.checkpoints.steps() == [4, 5]
+    best = torch.load(run.checkpoints.folder / checkpoints.BEST, weights_only=True)
     assert best["step"] == 2
 
 
@@ -213,10 +274,13 @@ def test_a_stopped_run_is_saved_before_it_is_measured(
     def killed(*_: object) -> dict[str, float]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(reporting, "validate", killed)
+    monkeypatch.setattr(Validator, "validate", killed)
+    validator = run._validator(
+        evaluation.Crops(run.corpus, run.held_out, run.length, 0, run.device)
+    )
     with pytest.raises(KeyboardInterrupt):
-        reporting.report(run, [{"step_s": 1.0}], None, stopping=True)
-    assert run.snapshots.steps() == [1]
+        validator.report(run.state, [{"step_s": 1.0}], 1.0, None, stopping=True)
+    assert run.checkpoints.steps() == [1]
 
 
 def test_lower_is_better_for_mel() -> None:
@@ -229,7 +293,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = trainer(root, tmp_path / "out")
-    path = run.snapshots.write(1, run.state(), best=True)
+    path = run.checkpoints.write(1, run.state.state_dict(), best=True)
     kept = path.read_bytes()
 
     def full(state: object, target: Any) -> None:
@@ -238,10 +302,10 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(InputError, match=r"No space left.*step-00000001.pt is intact"):
-        run.snapshots.write(2, run.state(), best=True)
+        run.checkpoints.write(2, run.state.state_dict(), best=True)
     assert path.read_bytes() == kept
-    assert run.snapshots.latest() == path
-    assert not list(run.snapshots.folder.glob("*.partial"))
+    assert run.checkpoints.latest() == path
+    assert not list(run.checkpoints.folder.glob("*.partial"))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage"], ids=["missing", "empty", "garbage"])
@@ -288,13 +352,13 @@ def test_stages_are_recorded_and_hours_add_up(
         "from step 2: recipe.max_steps: 2 -> 3",
         "from step 2: recipe.batch_size: 2 -> 1",
     }
-    assert second.best is not None
+    assert second.state.best is not None
     second.run()
-    state = second.state()
+    state = second.state.state_dict()
     assert state["audio_seconds"] == pytest.approx(5 * second.length / 16000)
     run = _strict((out / "recipe.json").read_text())
     assert [(s["from_step"], s["recipe"]["batch_size"]) for s in run["stages"]] == [(0, 2), (2, 1)]
-    second.audio_seconds = 7200.0
+    second.state.audio_seconds = 7200.0
     card = second.card({})
     assert card["audio_hours_heard"] == 2.0
     assert card["stages"] == run["stages"]
@@ -307,11 +371,11 @@ def test_an_unchanged_resume_opens_no_stage(
     caplog.set_level(logging.INFO)
     first = trainer(root, tmp_path)
     first.train_step()
-    first.snapshots.write(1, first.state(), best=False)
+    first.checkpoints.write(1, first.state.state_dict(), best=False)
     again = trainer(root, tmp_path)
     caplog.clear()
     again.resume()
-    assert again.stages == first.stages
+    assert again.state.stages == first.state.stages
     assert not caplog.records
 
 
@@ -325,9 +389,9 @@ def test_another_corpus_is_recorded_and_validated_anew(
     caplog.set_level(logging.INFO)
     second = trainer(other, out, max_steps=1)
     second.resume()
-    assert [stage["data"]["roots"] for stage in second.stages] == [["train"], ["other"]]
+    assert [stage["data"]["roots"] for stage in second.state.stages] == [["train"], ["other"]]
     assert any("data.files_sha256" in r.message for r in caplog.records)
-    assert second.best is None
+    assert second.state.best is None
 
 
 def test_a_stage_without_a_step_is_replaced() -> None:
@@ -342,14 +406,14 @@ def test_init_takes_the_weights_and_says_which(root: Path, tmp_path: Path) -> No
     first.run(Silent())
     second = trainer(root, tmp_path / "b", ema=0.9, seed=5)
     second.start_from(*load_init(str(tmp_path / "a"), TINY))
-    assert second.average is not None
+    assert second.state.average is not None
     exported, _ = load_checkpoint(tmp_path / "a")
-    for model in (second.model, second.average.model):
+    for model in (second.state.model, second.state.average.model):
         for name, value in model.state_dict().items():
             assert torch.equal(value, exported.state_dict()[name])
-    assert second.init is not None
-    assert second.init["file"] == "a"
-    assert second.init["card"]["step"] == 1
+    assert second.state.init is not None
+    assert second.state.init["file"] == "a"
+    assert second.state.init["card"]["step"] == 1
 
 
 def test_init_from_bundled_weights_keeps_their_card() -> None:
@@ -371,7 +435,7 @@ def test_a_changed_network_trains_and_is_exported(root: Path, tmp_path: Path) ->
     decoded = codec.decode(codec.encode(audio), length=audio.shape[1])
     assert torch.allclose(decoded, whole, atol=2e-5)
     with pytest.raises(InputError, match="tiny"):
-        trainer(root, tmp_path / "other").resume(run.snapshots.latest())
+        trainer(root, tmp_path / "other").resume(run.checkpoints.latest())
 
 
 def test_finite() -> None:

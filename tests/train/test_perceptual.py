@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from sqcodec.errors import InputError
-from sqcodec.train.losses.perceptual import WHISPER, WhisperPerceptual
+from sqcodec.train.losses.perceptual import WhisperPerceptual
+from sqcodec.train.losses.whisper_sources import WHISPER
 
 transformers = pytest.importorskip("transformers", reason="the extra 'train' is not installed")
 
@@ -169,7 +170,7 @@ def test_identity_is_of_the_weights(loss: WhisperPerceptual, folder: Path) -> No
     model = transformers.WhisperModel.from_pretrained(folder)
     model.encoder.layer_norm.bias.data[0] += 1e-3
     extractor = transformers.WhisperFeatureExtractor.from_pretrained(folder)
-    moved = WhisperPerceptual(model, extractor, sample_rate=16000, identity={})
+    moved = WhisperPerceptual(model.get_encoder(), extractor, sample_rate=16000, identity={})
     assert moved.identity["sha256"] != loss.identity["sha256"]
 
 
@@ -235,3 +236,69 @@ def test_missing_tensors_are_not_drawn_at_random(folder: Path, tmp_path: Path) -
     save_file(tensors, copy / "model.safetensors", {"format": "pt"})
     with pytest.raises(InputError, match=r"no encoder\.conv1\.weight \(1 tensors missing\)"):
         WhisperPerceptual.load(str(copy), sample_rate=16000)
+
+
+def test_a_clip_that_fills_the_context_has_the_padded_features(folder: Path) -> None:
+    """The layers one by one are the encoder; 1 s is all that this model hears."""
+    audio = _speech_like(16000)
+    features = [
+        WhisperPerceptual.load(str(folder), sample_rate=16000, context=context).features(audio)
+        for context in ("padded", "clip")
+    ]
+    torch.testing.assert_close(features[1], features[0], rtol=0, atol=1e-5)
+
+
+def test_a_clip_is_encoded_on_its_first_positions_with_silence_behind(folder: Path) -> None:
+    """Against the layers of transformers on the front end's first frames."""
+    audio = _speech_like(4800)  # 0.3 s: 15 positions, and one for the window's reach
+    loss = WhisperPerceptual.load(str(folder), sample_rate=16000, context="clip", silence=0.2)
+    found = loss.features(audio)
+    assert found.shape == (2, 16 + 10, 16)
+    extractor = transformers.WhisperFeatureExtractor.from_pretrained(folder)
+    mel = extractor(list(audio.numpy()), sampling_rate=16000, return_tensors="pt")
+    encoder = transformers.WhisperModel.from_pretrained(folder).eval().encoder
+    with torch.no_grad():
+        hidden = encoder.conv1(mel["input_features"][:, :, : 2 * 26])
+        hidden = torch.nn.functional.gelu(encoder.conv2(torch.nn.functional.gelu(hidden)))
+        hidden = hidden.mT + encoder.embed_positions.weight[:26]
+        for layer in encoder.layers:
+            hidden = layer(hidden, None)
+        torch.testing.assert_close(found, encoder.layer_norm(hidden), rtol=0, atol=1e-4)
+
+
+def test_silence_behind_a_clip_changes_features_and_does_not_count(folder: Path) -> None:
+    reference = _speech_like(4800)
+    estimate = reference + 0.05 * torch.randn(2, 4800)
+    loss = WhisperPerceptual.load(str(folder), sample_rate=16000, context="clip", silence=0.2)
+    with torch.no_grad():
+        squared = (loss.features(estimate) - loss.features(reference)).square().sum(-1)
+    assert float(squared[:, 16:].sum()) > 0
+    expected = float(squared[:, :16].sum(1).mean()) / POSITIONS
+    assert loss(estimate, reference).item() == pytest.approx(expected, rel=1e-5)
+    assert loss.identity["context"] == "clip"
+    assert loss.identity["silence_s"] == 0.2
+
+
+def test_a_longer_clip_is_cut_to_the_context(folder: Path) -> None:
+    loss = WhisperPerceptual.load(str(folder), sample_rate=16000, context="clip", silence=1.0)
+    assert loss.features(_speech_like(40000)).shape == (2, POSITIONS, 16)
+
+
+def test_noise_bounds_the_gradient_and_is_the_same_in_every_call(folder: Path) -> None:
+    """Of near silence against silence: without noise, the slope of the logarithm."""
+    plain, noisy = (
+        WhisperPerceptual.load(str(folder), sample_rate=16000, context="clip", noise=noise)
+        for noise in (0.0, 1e-2)
+    )
+    reference = torch.cat([_speech_like(4000, 1), torch.zeros(1, 4000)], dim=1)
+    largest = []
+    for loss in (plain, noisy):
+        estimate = (reference + 1e-3 * torch.randn(1, 8000)).requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(estimate, reference), estimate)
+        largest.append(float(gradient[:, 4400:].abs().max()))
+    assert largest[1] < 0.1 * largest[0]
+    other = 0.5 * reference
+    assert noisy(other, reference).item() == noisy(other, reference).item() > 0
+    assert noisy(reference, reference).item() == 0.0
+    assert noisy.identity["noise"] == 1e-2
+    assert "noise" not in plain.identity

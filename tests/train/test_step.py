@@ -40,12 +40,12 @@ def test_two_passes_of_one_crop_equal_one_of_two(root: Path, tmp_path: Path) -> 
 
 def test_the_discriminator_moves_every_nth_step_and_only_then(root: Path, tmp_path: Path) -> None:
     run = _adversarial(root, tmp_path / "out")
-    assert run.adversary is not None
+    assert run.state.adversary is not None
     moved = []
     for _ in range(4):
-        before = [p.detach().clone() for p in run.adversary.module.parameters()]
+        before = [p.detach().clone() for p in run.state.adversary.module.parameters()]
         values = run.train_step()
-        after = run.adversary.module.parameters()
+        after = run.state.adversary.module.parameters()
         moved.append(any(not torch.equal(a, b) for a, b in zip(before, after, strict=True)))
         assert ("discriminator" in values) == moved[-1]
         assert values["feature"] > 0
@@ -61,12 +61,12 @@ def test_adversarial_terms_wait_for_their_step(root: Path, tmp_path: Path) -> No
 def test_the_codec_step_leaves_no_gradient_in_the_discriminator(root: Path, tmp_path: Path) -> None:
     run = _adversarial(root, tmp_path / "out", adversary__every=100)
     run.train_step()
-    assert run.adversary is not None
-    for parameter in run.adversary.module.parameters():
+    assert run.state.adversary is not None
+    for parameter in run.state.adversary.module.parameters():
         parameter.grad = None
     run.train_step()
-    assert all(p.grad is None for p in run.adversary.module.parameters())
-    assert all(p.requires_grad for p in run.adversary.module.parameters())
+    assert all(p.grad is None for p in run.state.adversary.module.parameters())
+    assert all(p.requires_grad for p in run.state.adversary.module.parameters())
 
 
 def test_frozen_restores_what_was() -> None:
@@ -111,7 +111,7 @@ def test_taae_and_bf16_train(root: Path, tmp_path: Path) -> None:
     plain = trainer(root, tmp_path / "plain", quantizer__bypass_steps=0)
     values, reference = run.train_step(), plain.train_step()
     assert values["l1"] == pytest.approx(reference["l1"], rel=0.1)
-    assert all(p.dtype == torch.float32 for p in run.model.parameters())
+    assert all(p.dtype == torch.float32 for p in run.state.model.parameters())
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

@@ -47,6 +47,7 @@ def encode_file(source: Path, target: Path, codec: Codec) -> Written:
         InputError: the audio cannot be read, or the file not be written; no part of it is left.
     """
     samples, rate = audio.read(source)
+    _check_rate(str(source), rate, len(samples))  # no file that `decode_file` would refuse
     mono = audio.first_channel(samples)
     at_rate = audio.resample(mono, rate, codec.spec.sample_rate or rate)
     if not (_RATES[0] <= rate <= _RATES[1] and len(mono)):
@@ -161,7 +162,8 @@ def _decode(source: Path, target: Path, codec_of: Callable[[Header], Codec]) -> 
             expected=f"codes that {loaded.spec.name} decodes",
             found=f"{type(error).__name__}: {error}",
         ) from error
-    samples = audio.resample(decoded.astype(np.float64), rate, header.sample_rate)
+    decoded_rate = loaded.spec.output_sample_rate or rate
+    samples = audio.resample(decoded.astype(np.float64), decoded_rate, header.sample_rate)
     audio.write(target, samples[: header.length].astype(np.float32), header.sample_rate)
     return header.length / header.sample_rate
 
@@ -189,12 +191,16 @@ def _check(header: Header, codec: Codec, where: str) -> None:
             found=f"codes made with {header.weights.hex()}",
             remedy="Name the weights that encoded with --weights.",
         )
+    _check_rate(where, header.sample_rate, header.length)
+
+
+def _check_rate(where: str, rate: int, length: int) -> None:
     low, high = _RATES
-    if not (low <= header.sample_rate <= high and header.length > 0):
+    if not (low <= rate <= high and length > 0):
         raise InputError(
             where,
             expected=f"audio at {low} to {high} Hz",
-            found=f"{header.length} samples at {header.sample_rate} Hz",
+            found=f"{length} samples at {rate} Hz",
         )
 
 

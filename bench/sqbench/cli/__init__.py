@@ -19,9 +19,11 @@ COMMANDS = (
     "score",
     "codecs",
     "metrics",
+    "agreement",
     "complexity",
     "tokens",
     "listen",
+    "train",
     "doctor",
     "fetch",
     "encode",
@@ -48,7 +50,8 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
         # Of what a command does not know it tells itself, with its own usage.
         found, unknown = super().parse_known_args(*arguments, **options)
-        if unknown:
+        # What the trainer's own parsers take is theirs to tell.
+        if unknown and not self.prog.startswith("sqbench train"):
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found, unknown
 
@@ -91,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         kept = ""
-        if options.command in ("run", "quantize"):
+        if options.command in ("run", "quantize", "agreement"):
             kept = "; what was finished is kept, the same command goes on"
         print(f"interrupted{kept}", file=sys.stderr, flush=True)
         # A codec at work in its thread would keep the interpreter from ending.

@@ -31,6 +31,7 @@ def handle(options: argparse.Namespace) -> int:
 def _print(report: CheckReport) -> None:
     from rich.table import Table
 
+    from sqbench.data.files import listed
     from sqbench.report.console import console as make_console
 
     console = make_console()
@@ -42,7 +43,8 @@ def _print(report: CheckReport) -> None:
         rates = ", ".join(f"{rate}: {n}" for rate, n in sorted(each.sample_rates.items()))
         channels = ", ".join(f"{c}: {n}" for c, n in sorted(each.channels.items()))
         bad = f"{len(each.problems)} cannot be scored" if each.problems else ""
-        state = "complete" if each.complete else (each.error or bad or "empty")
+        some = f"{each.files} of {each.full}, " if each.full and each.files < each.full else ""
+        state = f"{some}all readable" if each.complete else each.error or bad or "empty"
         table.add_row(
             each.name + ("" if each.official else " (not of the eleven)"),
             each.category or "unknown",
@@ -56,8 +58,12 @@ def _print(report: CheckReport) -> None:
     for each in report.sets:
         for problem in each.problems:
             console.print(f"  {problem.id}: {problem.kind}: {problem.detail}", soft_wrap=True)
+        for clip, remark in each.remarks:
+            console.print(f"  {clip}: note: {remark}", soft_wrap=True)
         if each.ignored:
-            console.print(f"  {each.name}: not read: {', '.join(each.ignored)}")
+            console.print(f"  {each.name}: not read: {listed(each.ignored)}", soft_wrap=True)
+    if report.unread:
+        console.print(f"not read: {listed(report.unread)}", soft_wrap=True)
     if report.missing_sets:
         console.print(f"official sets not here: {', '.join(report.missing_sets)}", soft_wrap=True)
     if report.task_folders is not None:

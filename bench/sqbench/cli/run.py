@@ -24,9 +24,11 @@ def add(commands: Any) -> None:
     )
     add_codec(parse)
     parse.add_argument(
-        "--suite", default="signal",
-        help="signal, application or all (default: signal)",
-    )  # fmt: skip
+        "--suite",
+        default="signal",
+        help="signal (default), perceptual (what is installed of it), application, or all: signal "
+        "and application",
+    )
     parse.add_argument(
         "--evaluators",
         metavar="WHO",

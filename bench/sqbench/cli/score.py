@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +43,12 @@ def handle(options: argparse.Namespace) -> int:
         options.ref, options.est, wanted, protocol=options.protocol, workers=options.workers
     )
     missing = 0
+    notes: dict[str, tuple[str, ...]] = {}
     collected: list[Score] = []
     for score in scores:
         missing += score.measurement.status not in ("ok", "identical")
+        if score.notes:
+            notes[score.id] = score.notes
         if options.format == "jsonl":
             print(_line(score), flush=True)
         else:
@@ -54,9 +57,35 @@ def handle(options: argparse.Namespace) -> int:
         _csv(collected, columns)
     elif options.format == "table":
         _table(collected, columns)
+    _notes(notes, options.ref, options.est)
     if missing:
         print(f"{missing} scores are missing; see the reasons above", file=sys.stderr)
     return 2 if missing else 0
+
+
+def _notes(notes: Mapping[str, Sequence[str]], *folders: Path) -> None:
+    """What is odd, on standard error: it is no score."""
+    from sqbench.data.files import listed
+    from sqbench.data.pairing import not_read
+    from sqbench.scoring import LENGTHS, LENGTHS_S
+
+    lengths = {
+        name: note for name, some in notes.items() for note in some if note.startswith(LENGTHS)
+    }
+    if lengths:
+        name, note = next(iter(lengths.items()))
+        print(
+            f"{len(lengths)} pairs differ by more than {LENGTHS_S:g} s and are scored over their "
+            f"shorter part; {name}: {note}",
+            file=sys.stderr,
+        )
+    for name, some in notes.items():
+        for note in some:
+            if not note.startswith(LENGTHS):
+                print(f"{name}: note: {note}", file=sys.stderr)
+    for folder in folders:
+        if names_left := not_read(folder):
+            print(f"{folder}: not read: {listed(names_left)}", file=sys.stderr)
 
 
 def _line(score: Score) -> str:
@@ -105,8 +134,9 @@ def _table(scores: Sequence[Score], columns: Sequence[str]) -> None:
             if s.metric == column and s.measurement.status == "ok"
         ]
         total = sum(s.metric == column for s in scores)
-        mean = f"{sum(values) / len(values):.4f}" if values else "none"
-        means.append(f"{mean} ({len(values)} of {total})")
+        same = sum(s.metric == column and s.measurement.status == "identical" for s in scores)
+        mean = f"{sum(values) / len(values):.4f}" if values else "identical" if same else "none"
+        means.append(f"{mean} ({len(values) + (0 if values else same)} of {total})")
     table.add_section()
     table.add_row("mean (scored of expected)", *means, "")
     console().print(table)

@@ -34,6 +34,7 @@ def add(commands: Any) -> None:
         default="mean",
         help="mean: of what is scored, marked; drop: as the official scripts, the whole set goes",
     )
+    parse.add_argument("--suite", help="signal, perceptual or application: only its columns")
     add_codecs(parse)
     add_choice(parse)
     parse.set_defaults(handler=handle)
@@ -96,6 +97,7 @@ def handle(options: argparse.Namespace) -> int:
         paper=options.paper,
         source=options.source,
         protocol=options.protocol,
+        suite=options.suite,
         codecs=options.codec,
         all_versions=options.all_versions,
     )
@@ -110,6 +112,7 @@ def _ablation(options: argparse.Namespace) -> int:
 
     for given, what in (
         (options.results, "results"), (options.sort, "--sort"), (options.ci, "--ci"),
+        (options.suite, "--suite"),
         (options.codec, "--codec"),
     ):  # fmt: skip
         if given:

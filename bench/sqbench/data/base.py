@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sqbench import audio
 from sqbench.errors import InputError
 
 from .files import pair_key, printable
 
-CATEGORIES = ("speech", "audio")
+ALL = "all"
+"""Domain and category of clips that nothing says the domain of: a column of their own."""
+
+CATEGORIES = ("speech", "audio", ALL)
 DOMAINS = ("speech", "music", "general")
+"""What a user may state."""
 
 
 def category_of(domain: str) -> str:
     """The table category of a domain: speech is speech; music and general are audio."""
-    return "speech" if domain == "speech" else "audio"
+    return {"speech": "speech", ALL: ALL}.get(domain, "audio")
 
 
 def known_domain(text: str, what: str) -> str:
@@ -36,16 +47,19 @@ def known_domain(text: str, what: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
-    """One clip. Its audio is read late, by `sqbench.audio.read`.
+    """One clip. Its audio is read late.
 
     Attributes:
         id: stable and unique in its source: the relative path with ``/`` separators.
         dataset: the set it is averaged in (``librispeech``); means are taken per set first.
-        category: ``speech`` or ``audio``.
-        domain: ``speech``, ``music`` or ``general``.
+        category: ``speech`` or ``audio``; ``all`` where nothing states it.
+        domain: ``speech``, ``music`` or ``general``; ``all`` where nothing states it.
         path: the file, or ``None`` if the bytes come from elsewhere.
         payload: the encoded bytes where there is no file, or a function that fetches them.
+        start: where the clip begins in its file, in seconds.
+        duration: how long it is, in seconds; to the end of the file where it is ``None``.
         labels: text, speaker, style, event: whatever the source knows.
+        problem: why the clip cannot be read, where its source knows already.
     """
 
     id: str
@@ -54,18 +68,113 @@ class Utterance:
     domain: str
     path: Path | None = None
     payload: bytes | Callable[[], bytes] | None = field(default=None, repr=False)
+    start: float = 0.0
+    duration: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None
 
     def content(self) -> bytes:
-        """The encoded bytes of the clip (raises OSError where the file cannot be read)."""
+        """The encoded bytes of the clip's file.
+
+        Raises:
+            OSError: the file cannot be read.
+            InputError: its source knew that before.
+        """
+        if self.problem is not None:
+            raise audio.AudioError(self.problem, kind="missing")
         if self.payload is not None:
             return self.payload() if callable(self.payload) else self.payload
         assert self.path is not None, f"utterance {self.id} has neither path nor payload"
+        if not stat.S_ISREG(self.path.stat().st_mode):  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "not a file that can be read twice", str(self.path))
         return self.path.read_bytes()
 
+    def read(self, sha256: str | None = None) -> tuple[NDArray[np.float64], int]:
+        """Samples ``[T]`` or ``[T, C]`` and the rate in Hz, as `sqbench.audio.read`.
+
+        Args:
+            sha256: what the clip must still be, of `identity`.
+
+        Raises:
+            InputError: they cannot be read, or changed; names the file where there is one, as an id
+                alone does not say which folder.
+            OSError: a payload cannot be fetched.
+        """
+        name = str(self.path or self.id)
+        if self.path is not None and self.problem is None and not self._is_whole:
+            if sha256 is not None and self.identity()[0] != sha256:
+                raise _changed(name)
+            return audio.read(self.path, start=self.start, duration=self.duration)
+        if sha256 is None and self.path is not None and self.problem is None:
+            return audio.read(self.path)
+        content = self.content()
+        if sha256 is None or not self._is_whole:
+            return audio.read(content, name=name, start=self.start, duration=self.duration)
+        # What is decoded is what was hashed, and not what lies there a moment later.
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise _changed(name)
+        return audio.read(content, name=name)
+
+    def identity(self) -> tuple[str, int]:
+        """SHA-256 of the clip, part of every record key, and how many encoded bytes it is of.
+
+        Of a whole file it is the hash of its bytes; of a stretch, of that hash and where it lies.
+        Of a stretch of known length the number of bytes is an estimate.
+
+        Raises:
+            OSError, InputError: as of `content`.
+        """
+        if self._is_whole:
+            content = self.content()
+            return hashlib.sha256(content).hexdigest(), len(content)
+        if self.path is None or self.problem is not None:
+            content = self.content()
+            whole, size = hashlib.sha256(content).hexdigest(), len(content)
+        else:
+            about = self.path.stat()
+            whole, size = _of_file(self, about.st_size, about.st_mtime_ns)
+        text = f"{whole} from {self.start!r} s for {self.duration!r} s"
+        if self.duration is not None:
+            size = min(size, round(self.duration * _BYTES_A_SECOND))
+        return hashlib.sha256(text.encode()).hexdigest(), size
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the clip is all of its file."""
+        if self.start != 0.0 or self.duration is None:
+            return self.start == 0.0
+        return self.path is not None and audio.is_length_of(self.path, self.duration)
+
     def sha256(self) -> str:
-        """Hash of the encoded bytes; part of every record key."""
-        return hashlib.sha256(self.content()).hexdigest()
+        """The hash of `identity`."""
+        return self.identity()[0]
+
+
+def _changed(name: str) -> InputError:
+    return InputError(
+        name,
+        expected="the audio that this run began with",
+        found="a file that changed during the run",
+        remedy="Run the same command again.",
+    )
+
+
+_BYTES_A_SECOND = 192_000
+"""Of 16-bit stereo at 48 kHz."""
+
+
+@lru_cache(4096)
+def _file_sha256(path: Path, size: int, modified_ns: int) -> str:
+    """Once a file, however many clips lie in it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _of_file(clip: Utterance, size: int, modified_ns: int) -> tuple[str, int]:
+    assert clip.path is not None
+    if not stat.S_ISREG(clip.path.stat().st_mode):
+        clip.content()  # raises
+    return _file_sha256(clip.path, size, modified_ns), size
 
 
 class Source(ABC):
@@ -82,6 +191,10 @@ class Source(ABC):
     @abstractmethod
     def utterances(self) -> Iterator[Utterance]:
         """Every utterance of the signal suite, in a stable order with stable ids."""
+
+    def unread(self) -> tuple[str, ...]:
+        """Files that lie beside the clips and are not read, by relative path."""
+        return ()
 
     def describe(self) -> dict[str, str]:
         """What a run record keeps of the source; a versioned source adds its revision."""

@@ -15,9 +15,20 @@ from sqbench.errors import InputError
 from .. import audio
 from .base import Source, Utterance
 from .resolve import open_source
-from .slt import OFFICIAL_SETS, TASK_FOLDERS, SLTSource, sample_names, set_folders
+from .slt import (
+    FULL_SIZES,
+    OFFICIAL_SETS,
+    TASK_FOLDERS,
+    SLTSource,
+    ignored_names,
+    sample_names,
+    set_folders,
+)
 
-Kind = Literal["unreadable", "empty", "non-finite", "silent"]
+Kind = Literal[
+    "missing", "unreadable", "cut off", "damaged", "empty", "non-finite", "scale", "silent"
+]
+"""Those of `sqbench.audio.AudioError`, and audio of zeros."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +53,8 @@ class SetReport:
         sample_rates: rate in Hz to number of clips.
         channels: channel count to number of clips (only the first channel is scored).
         problems: the clips that cannot be scored.
+        full: how many clips the data set has where it is published, if that is known.
+        remarks: id, and what is odd about a clip that can be scored.
         ignored: names in the set's folder that the layout does not read.
         error: why the set as a whole cannot be used, or ``None``.
     """
@@ -54,6 +67,8 @@ class SetReport:
     sample_rates: dict[int, int]
     channels: dict[int, int]
     problems: tuple[FileProblem, ...]
+    full: int | None = None
+    remarks: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = ()
     error: str | None = None
 
@@ -72,6 +87,7 @@ class CheckReport:
         sets: one report a set, by name.
         missing_sets: the official sets that are not there, or empty (official layout only).
         task_folders: folder of an application to whether it exists (official layout only).
+        unread: files beside the clips that are not read, by relative path.
     """
 
     name: str
@@ -79,6 +95,7 @@ class CheckReport:
     sets: tuple[SetReport, ...]
     missing_sets: tuple[str, ...] = ()
     task_folders: dict[str, bool] | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -109,6 +126,7 @@ def check(source: Source | str | Path, *, domain: str | None = None) -> CheckRep
         name=source.name,
         location=source.location,
         sets=tuple(tallies[name].report() for name in sorted(tallies)),
+        unread=source.unread(),
     )
 
 
@@ -116,7 +134,7 @@ def _check_layout(source: SLTSource) -> CheckReport:
     reports = []
     for folder in set_folders(source.root):
         names = sample_names(folder)
-        ignored = tuple(sorted({entry.name for entry in folder.iterdir()} - set(names)))
+        ignored = tuple(ignored_names(folder))
         try:
             clips = source.one_set(folder)
         except InputError as error:
@@ -149,13 +167,12 @@ class _Tally:
         self.rates: Counter[int] = Counter()
         self.channels: Counter[int] = Counter()
         self.problems: list[FileProblem] = []
+        self.remarks: list[tuple[str, str]] = []
 
     def add(self, clip: Utterance) -> None:
         self.files += 1
         try:
-            samples, rate = audio.read(
-                clip.content() if clip.path is None else clip.path, name=clip.id
-            )
+            samples, rate = clip.read()
         except Exception as error:  # bytes may come from anywhere, and the other clips still count
             told = isinstance(error, InputError | OSError)
             detail = str(error) if told else f"{clip.id}: {type(error).__name__}: {error}"
@@ -167,6 +184,7 @@ class _Tally:
         if not np.any(audio.first_channel(samples)):
             detail = "every sample of the first channel is zero"
             self.problems.append(FileProblem(id=clip.id, kind="silent", detail=detail))
+        self.remarks += [(clip.id, remark) for remark in audio.remarks(samples, rate)]
 
     def report(
         self, *, files: int | None = None, ignored: tuple[str, ...] = (), error: str | None = None
@@ -180,14 +198,12 @@ class _Tally:
             sample_rates=dict(sorted(self.rates.items())),
             channels=dict(sorted(self.channels.items())),
             problems=tuple(self.problems),
+            full=FULL_SIZES.get(self.name) if self.official else None,
+            remarks=tuple(self.remarks),
             ignored=ignored,
             error=error,
         )
 
 
 def _kind(error: Exception) -> Kind:
-    """The sort of an `audio.read` error, told from what it found."""
-    found = error.found if isinstance(error, InputError) else ""
-    if found == "none" or found.startswith("an empty file"):
-        return "empty"
-    return "non-finite" if "NaN" in found else "unreadable"
+    return error.kind if isinstance(error, audio.AudioError) else "unreadable"

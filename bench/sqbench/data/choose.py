@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sqbench.errors import InputError
 
-from .base import DOMAINS, Source, Utterance
+from .base import ALL, DOMAINS, Source, Utterance
 
 Item = TypeVar("Item")
 
@@ -23,7 +23,7 @@ def spread(source: Source, count: int) -> list[Utterance]:
     """
     if count < 1:
         raise InputError("clips", expected="at least 1", found=str(count))
-    domains: dict[str, dict[str, list[Utterance]]] = {domain: {} for domain in DOMAINS}
+    domains: dict[str, dict[str, list[Utterance]]] = {domain: {} for domain in (*DOMAINS, ALL)}
     for utterance in source.utterances():
         domains[utterance.domain].setdefault(utterance.dataset, []).append(utterance)
     if not any(domains.values()):

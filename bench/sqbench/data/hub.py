@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqbench.data import hub_formats
 from sqbench.errors import InputError
 
 from .base import (
@@ -33,6 +34,7 @@ SPLIT_DOMAINS = {"speech": "speech", "music": "music", "audio": "general", "gene
 
 _REFERENCE = re.compile(r"(?P<name>[^@:]+)(@(?P<revision>[^@:]+))?(:(?P<split>[\w.-]+))?")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_SPLIT = re.compile(r"[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 logger = logging.getLogger(__name__)
@@ -91,18 +93,40 @@ class HubSource(Source):
     def _rows(self, splits: dict[str, Any], audio: dict[str, str]) -> Iterator[Utterance]:
         from datasets import Audio
 
+        empty = True
         for split, data in splits.items():
             features = data.features
-            rows = data.cast_column(audio[split], Audio(decode=False))
+            rows = data
+            if isinstance(features[audio[split]], Audio):
+                rows = data.cast_column(audio[split], Audio(decode=False))
             seen: set[str] = set()
-            with self._one_error():
-                for number, row in enumerate(rows):
-                    sound = row.pop(audio[split]) or {}
-                    clip = self._utterance(split, number, _labels(row, features), sound, seen)
-                    if sound.get("bytes") and not self.streaming:
-                        # Fetched again when it is read: a dataset may be larger than memory.
-                        clip = replace(clip, payload=partial(_bytes, rows, number, audio[split]))
-                    yield clip
+            for number, row in enumerate(self._each(rows)):
+                empty = False
+                sound = hub_formats.sound_of(row.pop(audio[split]))
+                labels = hub_formats.labels_of(row, features)
+                clip = self._utterance(split, number, labels, sound, seen)
+                if sound.get("bytes") and not self.streaming:
+                    # Fetched again when it is read: a dataset may be larger than memory.
+                    clip = replace(clip, payload=partial(_bytes, rows, number, audio[split]))
+                yield clip
+        if empty:
+            raise InputError(self.location, expected="at least one row", found="none")
+
+    def _each(self, rows: Any) -> Iterator[dict[str, Any]]:
+        """Rows of a split; of one that is streamed each is made as it is asked for."""
+        known = getattr(rows, "num_rows", None)
+        if known == 0:
+            return
+        with self._one_error(), hub_formats.kept_as_stored():
+            source = iter(rows)
+        while True:
+            # Not around the loop: whoever takes the rows is not to be affected.
+            with self._one_error(), hub_formats.kept_as_stored():
+                try:
+                    row = next(source)
+                except StopIteration:
+                    return
+            yield row
 
     def _utterance(
         self, split: str, number: int, row: dict[str, str], sound: dict[str, Any], seen: set[str]
@@ -110,15 +134,22 @@ class HubSource(Source):
         where = f"{self.location}, split {split}, row {number}"
         domain, from_column = self._domain(split, row.pop("domain", None), where)
         default = f"{self.name}_{split}" + (f"_{domain}" if from_column else "")
-        tail = row.pop("id", f"{number:06d}").strip("/")
+        tail = row.pop("id", row.pop(hub_formats.KEY, f"{number:06d}")).strip("/")
         if tail in seen:
             logger.warning("%s: id %r is not unique; '~%d' is appended", where, tail, number)
             tail = f"{tail}~{number}"
         seen.add(tail)
         payload, path = sound.get("bytes"), sound.get("path")
-        if payload is None and path and "://" in path:
-            payload = _fetch(path)
-        local = Path(path) if payload is None and path else None
+        local = problem = None
+        try:
+            if payload is None and path and "://" in path:
+                payload = _fetch(path)
+            elif payload is None and path:
+                local = self._local(path, where)
+        except InputError as error:
+            problem = str(error)
+        except Exception as error:  # anything between here and there, and it is one clip
+            problem = f"{where}: {path} cannot be fetched ({type(error).__name__}: {error})"
         return Utterance(
             id=checked_id(f"{split}/{tail}", where),
             dataset=row.pop("dataset", default),
@@ -128,7 +159,22 @@ class HubSource(Source):
             # A row without audio is a clip of no bytes: it fails when read, not the run.
             payload=b"" if payload is None and local is None else payload,
             labels=row,
+            problem=problem,
         )
+
+    def _local(self, path: str, where: str) -> Path:
+        """The file of a row that holds a path instead of the audio's bytes."""
+        start = self.folder or Path()
+        found = start / path
+        if not found.exists():
+            raise InputError(
+                where,
+                expected="the audio's bytes, or a file that is there",
+                found=f"no bytes, and the path {path!r}, at which there is none from {start}",
+                remedy="Embed the audio (datasets' save_to_disk and to_parquet do), or copy the "
+                "files there.",
+            )
+        return found
 
     def _domain(self, split: str, stated: str | None, where: str) -> tuple[str, bool]:
         if stated is not None and (stated.lower() in DOMAINS or self.domain is None):
@@ -152,13 +198,11 @@ class HubSource(Source):
     @contextmanager
     def _one_error(self) -> Iterator[None]:
         """Turn what the library raises while loading or streaming into `InputError`."""
-        import datasets
-
         try:
             yield
         except InputError:
             raise
-        except (OSError, ValueError, ImportError, datasets.exceptions.DatasetsError) as error:
+        except Exception as error:  # of a library over files and networks: anything
             root: BaseException = error
             while root.__cause__ is not None:
                 root = root.__cause__
@@ -174,18 +218,17 @@ class HubSource(Source):
         import datasets
 
         if self.folder and any((self.folder / f).is_file() for f in _SAVED):
-            loaded = datasets.load_from_disk(str(self.folder))
-            if isinstance(loaded, datasets.Dataset):
-                loaded = {str(loaded.split or "train"): loaded}
-            return self._chosen(dict(loaded))
+            return self._chosen(hub_formats.saved_splits(self.folder))
         builder = datasets.load_dataset_builder(
             str(self.folder or self.dataset_name), revision=self.revision
         )
         if not self.folder and _COMMIT.fullmatch(builder.hash or ""):
             self._resolved = builder.hash
         if self.streaming:
-            return self._chosen(dict(builder.as_streaming_dataset()))
-        builder.download_and_prepare()
+            with hub_formats.kept_as_stored():
+                return self._chosen(dict(builder.as_streaming_dataset()))
+        with hub_formats.kept_as_stored():
+            builder.download_and_prepare()
         return self._chosen(dict(builder.as_dataset()))
 
     def _chosen(self, splits: dict[str, Any]) -> dict[str, Any]:
@@ -206,15 +249,14 @@ _SAVED = ("dataset_dict.json", "state.json")
 
 def _parse(reference: str) -> tuple[Path | None, str, str | None, str | None]:
     """Folder (if local), name, revision and split of a reference."""
-    if reference and Path(reference).expanduser().is_dir():
-        return Path(reference).expanduser(), reference, None, None
+    # A folder first, whatever signs are in its name.
+    for name, colon, split in ((reference, "", ""), reference.rpartition(":")):
+        if name and Path(name).expanduser().is_dir() and (not colon or _SPLIT.fullmatch(split)):
+            return Path(name).expanduser(), name, None, split or None
     match = _REFERENCE.fullmatch(reference)
     if match:
         name, revision, split = match["name"], match["revision"], match["split"]
-        folder = Path(name).expanduser()
-        if folder.is_dir() and revision is None:
-            return folder, name, None, split
-        if _HUB_NAME.fullmatch(name) and not folder.is_dir():
+        if _HUB_NAME.fullmatch(name) and not Path(name).expanduser().is_dir():
             return None, name, revision, split
     raise InputError(
         PREFIX + reference,
@@ -225,15 +267,9 @@ def _parse(reference: str) -> tuple[Path | None, str, str | None, str | None]:
 
 
 def _audio_column(data: Any, location: str) -> str:
-    """The column of type Audio (or the struct of bytes and path that it is stored as)."""
-    from datasets import Audio
-
+    """The column of type Audio, or of what audio is stored as."""
     features = data.features or {}
-    found: list[str] = [
-        name
-        for name, kind in features.items()
-        if isinstance(kind, Audio) or (isinstance(kind, dict) and {"bytes", "path"} <= set(kind))
-    ]
+    found = hub_formats.audio_columns(features)
     if "audio" in found:
         return "audio"
     if len(found) == 1:
@@ -247,19 +283,7 @@ def _audio_column(data: Any, location: str) -> str:
 
 
 def _bytes(rows: Any, number: int, column: str) -> bytes:
-    return bytes(rows[number][column]["bytes"])
-
-
-def _labels(row: dict[str, Any], features: Any) -> dict[str, str]:
-    """Texts and numbers as text; a class label by its name; nulls and nested values left out."""
-    labels = {}
-    for key, value in row.items():
-        kind = features[key]
-        if isinstance(value, int) and hasattr(kind, "int2str") and value >= 0:
-            value = kind.int2str(value)
-        if isinstance(value, str | int | float) and str(value).strip():
-            labels[key] = str(value).strip()
-    return labels
+    return bytes(hub_formats.sound_of(rows[number][column])["bytes"])
 
 
 def _fetch(url: str) -> bytes:

@@ -9,8 +9,9 @@ from sqbench.errors import InputError
 from .base import Source
 from .folder import FolderSource
 from .hub import PREFIX, HubSource
-from .manifest import SUFFIXES, ManifestSource
+from .manifest import ManifestSource
 from .mini import NAME, MiniSource
+from .rows import SUFFIXES
 from .slt import SLTSource, is_slt_root
 
 EXPECTED = (

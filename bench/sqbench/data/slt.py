@@ -21,7 +21,8 @@ from .base import (
     known_domain,
     refuse_equal_stems,
 )
-from .manifest import Row, labels_of, read_rows
+from .manifest import labels_of
+from .rows import Cells, read_rows
 
 OFFICIAL_SETS: dict[str, str] = {
     "crema_d": "speech",
@@ -37,6 +38,9 @@ OFFICIAL_SETS: dict[str, str] = {
     "gunshot_triangulation": "audio",
 }
 """The eleven sets and the table category of each."""
+
+FULL_SIZES: dict[str, int] = {"esc50": 2000}
+"""How many clips the published data sets behind them have, where the protocol uses them whole."""
 
 TASK_FOLDERS: dict[str, str] = {
     "ESC-50-master": "aec",
@@ -64,6 +68,12 @@ def sample_names(folder: Path) -> list[str]:
     """The names of a set's WAV and FLAC files, in code-point order; hidden ones are left out."""
     names = (entry.name for entry in folder.iterdir() if entry.is_file())
     return sorted(n for n in names if n.endswith(SAMPLE_SUFFIXES) and not n.startswith("."))
+
+
+def ignored_names(folder: Path) -> list[str]:
+    """The other names in a set's folder, hidden ones left out."""
+    names = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
+    return sorted(names - set(sample_names(folder)))
 
 
 class SLTSource(Source):
@@ -108,12 +118,21 @@ class SLTSource(Source):
             )
         return iter(found)
 
+    def unread(self) -> tuple[str, ...]:
+        return tuple(
+            f"samples/{folder.name}/{name}"
+            for folder in set_folders(self.root)
+            for name in ignored_names(folder)
+        )
+
     def one_set(self, folder: Path) -> list[Utterance]:
         """The clips of one folder below ``samples``; raises as `utterances` does."""
         name = folder.name
         ids = [checked_id(f"{name}/{file}", str(folder)) for file in sample_names(folder)]
         refuse_equal_stems(ids, str(folder))
-        rows = {clip: self._manifest.get(_key(f"samples/{clip}"), {}) for clip in ids}
+        rows: dict[str, Cells] = {
+            clip: self._manifest.get(_key(f"samples/{clip}"), {}) for clip in ids
+        }
         stated = {clip: row["domain"] for clip, row in rows.items() if "domain" in row}
         fallback = self._fallback(name, sorted(set(stated.values()))) if ids else ""
         category = OFFICIAL_SETS.get(name) or category_of(fallback)
@@ -159,12 +178,12 @@ class SLTSource(Source):
         return self.domain
 
     @cached_property
-    def _manifest(self) -> dict[str, Row]:
+    def _manifest(self) -> dict[str, Cells]:
         """Rows by path; the domain of each is checked here, where the line is known."""
         path = self.root / "manifest.csv"
         if not path.is_file():
             return {}
-        rows: dict[str, Row] = {}
+        rows: dict[str, Cells] = {}
         for line, row in read_rows(path):
             if "domain" in row:
                 row["domain"] = known_domain(row["domain"], f"{path}, line {line}")

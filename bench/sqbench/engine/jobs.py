@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqbench import audio
 from sqbench.data.base import Source, Utterance
 from sqbench.data.choose import in_turn
 from sqbench.digest import digest
+from sqbench.errors import InputError
 from sqbench.metrics.base import Metric
 from sqbench.store.record import coding_key, score_key
 
@@ -121,15 +122,23 @@ def nothing(source: Source) -> Selection:
 
 def item_of(utterance: Utterance, metrics: Sequence[Metric]) -> Item:
     """Hash an utterance; ``metrics`` are those of the run."""
-    wanted = tuple(metric for metric in metrics if utterance.category in metric.categories)
+    wanted = tuple(metric for metric in metrics if metric.is_for(utterance.category))
     try:
-        content = utterance.content()
-        return Item(utterance, hashlib.sha256(content).hexdigest(), wanted, bytes=len(content))
-    except Exception as error:  # what a source does to fetch a clip is its own business
-        where = utterance.path or utterance.id
-        what = getattr(error, "strerror", None) or error
-        kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
-        return Item(utterance, "", wanted, f"{where}: cannot be read ({kind}{what})")
+        sha256, size = utterance.identity()
+        return Item(utterance, sha256, wanted, bytes=size)
+    except InputError as error:
+        return Item(utterance, "", wanted, str(error))
+    except OSError as error:
+        path = utterance.path
+        where, why = (
+            (utterance.id, error.strerror or error)
+            if path is None
+            else (path, audio.describe_os_error(error, path))
+        )
+        return Item(utterance, "", wanted, f"{where}: cannot be read ({why})")
+    except Exception as error:  # bytes may come from anywhere, and the other clips still count
+        why = f"{type(error).__name__}: {error}"
+        return Item(utterance, "", wanted, f"{utterance.id}: cannot be fetched ({why})")
 
 
 class Keys:

@@ -1,7 +1,8 @@
 """Measuring on an executor, so that a metric that kills its process costs one score.
 
 A worker that dies takes all metrics of its pair along. Such a pair is measured again, one metric
-at a time: what kills again is the culprit, and the others keep their scores.
+at a time: what kills again is the culprit, and the others keep their scores. One that took too
+long is not given the time twice.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def measure_all(executor: Executor, tasks: Iterable[T]) -> Iterator[tuple[int, l
         task = held.pop(index)
         if not isinstance(outcome, Failure):
             yield index, outcome
-        elif outcome.died and len(task.metrics) > 1:
+        elif outcome.died and (len(task.metrics) > 1 or not outcome.late):
+            # A single metric too: what killed its worker may have been something else.
             suspects.append((index, task))
         else:
             yield index, [_failed(outcome)] * len(task.metrics)

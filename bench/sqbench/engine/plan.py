@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from sqbench.data.pairing import saved_names
 from sqbench.engine.assignment import Assignment
 from sqbench.engine.jobs import Selection
 from sqbench.engine.options import Options
@@ -37,6 +39,11 @@ class Plan:
         """Ids of all that a codec has to code."""
         signal = {item.utterance.id for item in self.selection.items}
         return frozenset(signal.union(*(each.items for each in self.assignments)))
+
+    @cached_property
+    def file_names(self) -> dict[str, str]:
+        """Clip to the relative path that its decoded audio is kept under."""
+        return saved_names(sorted(self.utterances))
 
     @property
     def references(self) -> dict[str, str]:

@@ -58,10 +58,12 @@ class Failure:
     Attributes:
         reason: the exception, or how the worker died.
         died: whether the worker process was lost.
+        late: whether it was lost because the item took too long.
     """
 
     reason: str
     died: bool = False
+    late: bool = False
 
 
 class Executor(Protocol):
@@ -146,7 +148,9 @@ class ProcessPool:
                         worker.end()
                         yield (
                             worker.index,
-                            Failure(f"gave no result in {self.timeout_s:g} s", died=True),
+                            Failure(
+                                f"gave no result in {self.timeout_s:g} s", died=True, late=True
+                            ),
                         )
         finally:
             feeder.stop()

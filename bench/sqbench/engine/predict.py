@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,36 +10,18 @@ from numpy.typing import NDArray
 
 from sqbench.engine.assignment import Assignment
 from sqbench.engine.cache import AudioCache
+from sqbench.engine.hearing import Ear, Memory, content_of
 from sqbench.engine.jobs import Item
 from sqbench.engine.monitor import Monitor
+from sqbench.engine.observations import ORIGINALS, Brought, Decoded, judged, lost
 from sqbench.engine.pool import Executor, Failure
 from sqbench.engine.systems.base import read_reference
 from sqbench.errors import InputError
-from sqbench.metrics.base import Status
-from sqbench.store.record import ORIGINAL, SCHEMA, Observation
+from sqbench.store.record import Observation
 from sqbench.tasks.base import Clip
 from sqbench.tasks.evaluators.base import Waveform, WorkerEvaluator
-from sqbench_codecs.registry import resolve
 
 _WRITTEN_AT_ONCE = 16  # observations of a worker evaluator between two writes to the disk
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoded:
-    """A codec whose output is in the cache of a run.
-
-    Attributes:
-        weights: label of its weights, for records.
-        lost: utterance id to why there is no audio of it.
-    """
-
-    name: str
-    codec_id: str
-    weights: str
-    lost: dict[str, str] = field(default_factory=dict)
-
-
-ORIGINALS = Decoded(name=ORIGINAL, codec_id=ORIGINAL, weights="none")
 
 _Work = tuple[Decoded, Clip]
 
@@ -61,6 +42,7 @@ def predict(
     codecs: Sequence[Decoded],
     cache: AudioCache,
     done: set[str],
+    memory: Memory,
     executor: Executor,
     monitor: Monitor,
 ) -> Iterator[list[Observation]]:
@@ -69,6 +51,7 @@ def predict(
     Args:
         cache: holds the decoded audio of every clip that has something missing.
         done: keys of predictions that are there; those made are added.
+        memory: what was said of which samples; what is said is added.
     """
     for assignment in assignments:
         work = [
@@ -81,101 +64,139 @@ def predict(
         if not work:
             continue
         monitor.start(name, len(work), total)
-        for predictions in _made(assignment, work, cache, executor):
+        for predictions in _made(assignment, work, cache, memory, executor):
             done.update(one["key"] for one in predictions)
             monitor.predicted(name, predictions)
             yield predictions
 
 
 def _made(
-    assignment: Assignment, work: Sequence[_Work], cache: AudioCache, executor: Executor
+    assignment: Assignment,
+    work: Sequence[_Work],
+    cache: AudioCache,
+    memory: Memory,
+    executor: Executor,
 ) -> Iterator[list[Observation]]:
     evaluator = assignment.evaluator
     try:
         evaluator.load(lambda name: evaluator.bring(*_original(assignment.items[name])))
     except InputError as error:
         # The other tasks go on; the records say why this one has nothing.
-        yield [_lost(assignment, codec, clip, error) for codec, clip in work]
+        yield [lost(assignment, Brought(codec, clip, None), error) for codec, clip in work]
         return
+    ear: Ear[Brought] = Ear(evaluator, memory)
     try:
         if isinstance(evaluator, WorkerEvaluator):
-            yield from _in_workers(assignment, work, cache, executor)
+            yield from _in_workers(assignment, evaluator, work, cache, ear, executor)
         else:
-            yield from _here(assignment, work, cache)
+            yield from _here(assignment, work, cache, ear)
     finally:
         evaluator.close()
 
 
 def _here(
-    assignment: Assignment, work: Sequence[_Work], cache: AudioCache
+    assignment: Assignment, work: Sequence[_Work], cache: AudioCache, ear: Ear[Brought]
 ) -> Iterator[list[Observation]]:
     size = assignment.evaluator.batch_size
     for start in range(0, len(work), size):
-        part = work[start : start + size]
         made: list[Observation] = []
-        audible: list[tuple[Decoded, Clip, Waveform]] = []
-        for codec, clip in part:
-            try:
-                audible.append((codec, clip, _waveform(assignment, codec, clip, cache)))
-            except Exception as error:
-                made.append(_lost(assignment, codec, clip, error))
-        yield made + _together(assignment, audible)
+        fresh: dict[str, tuple[Waveform, Clip]] = {}
+        for codec, clip in work[start : start + size]:
+            found = _to_hear(assignment, codec, clip, cache, ear, made)
+            if found is not None:
+                key, waveform = found
+                fresh[key] = (waveform, clip)
+        said = _together(assignment, list(fresh.values()))
+        for key, outcome in zip(fresh, said, strict=True):
+            made += _told(assignment, ear, key, outcome)
+        yield made
 
 
 def _together(
-    assignment: Assignment, audible: Sequence[tuple[Decoded, Clip, Waveform]]
-) -> list[Observation]:
+    assignment: Assignment, audible: Sequence[tuple[Waveform, Clip]]
+) -> list[Mapping[str, Any] | Exception]:
     """Observe a batch; if that fails, one by one, so that only the culprit is lost."""
     if not audible:
         return []
     try:
         found = assignment.evaluator.observe(
-            [waveform for _, _, waveform in audible], [clip for _, clip, _ in audible]
+            [waveform for waveform, _ in audible], [clip for _, clip in audible]
         )
         if len(found) != len(audible):
             raise RuntimeError(f"{len(found)} observations of {len(audible)} clips")
     except Exception as error:
         if len(audible) == 1:
-            codec, clip, _ = audible[0]
-            return [_lost(assignment, codec, clip, error)]
+            return [error]
         return [one for each in audible for one in _together(assignment, [each])]
-    return [
-        _judged(assignment, codec, clip, observed)
-        for (codec, clip, _), observed in zip(audible, found, strict=True)
-    ]
+    return list(found)
 
 
 def _in_workers(
-    assignment: Assignment, work: Sequence[_Work], cache: AudioCache, executor: Executor
+    assignment: Assignment,
+    evaluator: WorkerEvaluator,
+    work: Sequence[_Work],
+    cache: AudioCache,
+    ear: Ear[Brought],
+    executor: Executor,
 ) -> Iterator[list[Observation]]:
-    evaluator = assignment.evaluator
-    assert isinstance(evaluator, WorkerEvaluator)
-    listen: Callable[[Waveform], dict[str, Any]] = resolve(evaluator.listen)
-    sent: dict[int, _Work] = {}
+    sent: list[str] = []
     made: list[Observation] = []
 
     def waveforms() -> Iterator[Waveform]:
         for codec, clip in work:
-            try:
-                waveform = _waveform(assignment, codec, clip, cache)
-            except Exception as error:
-                made.append(_lost(assignment, codec, clip, error))
-                continue
-            sent[len(sent)] = (codec, clip)
-            yield waveform
+            found = _to_hear(assignment, codec, clip, cache, ear, made)
+            if found is not None:
+                key, waveform = found
+                sent.append(key)
+                yield waveform
 
-    for index, outcome in executor.map(listen, waveforms()):
-        codec, clip = sent[index]
-        if isinstance(outcome, Failure):
-            made.append(_lost(assignment, codec, clip, outcome.reason))
-        else:
-            made.append(_judged(assignment, codec, clip, outcome))
+    for index, outcome in executor.map(evaluator.listener(), waveforms()):
+        said = outcome.reason if isinstance(outcome, Failure) else outcome
+        made += _told(assignment, ear, sent[index], said)
         if len(made) >= _WRITTEN_AT_ONCE:
             # The producing thread may add to the list meanwhile: take what is there, no more.
             ready = [made.pop() for _ in range(len(made))]
             yield ready
     if made:
         yield made
+
+
+def _to_hear(
+    assignment: Assignment,
+    codec: Decoded,
+    clip: Clip,
+    cache: AudioCache,
+    ear: Ear[Brought],
+    made: list[Observation],
+) -> tuple[str, Waveform] | None:
+    """Samples that are to be heard, with their key.
+
+    Nothing where equal ones are being heard, are known already, or there are none: ``made`` then
+    has the observation, or `_told` will.
+    """
+    try:
+        waveform = _waveform(assignment, codec, clip, cache)
+        content = content_of(waveform, assignment.evaluator.sample_rate)
+    except Exception as error:
+        made.append(lost(assignment, Brought(codec, clip, None), error))
+        return None
+    who = Brought(codec, clip, content)
+    answer = ear.ask(content, clip, who)
+    if answer.said is not None:
+        made.append(judged(assignment, who, answer.said))
+    return (answer.key, waveform) if answer.hear else None
+
+
+def _told(
+    assignment: Assignment,
+    ear: Ear[Brought],
+    key: str,
+    outcome: Mapping[str, Any] | Exception | str,
+) -> list[Observation]:
+    """Observations of all clips that have the samples of which something was said, or nothing."""
+    if isinstance(outcome, Exception | str):
+        return [lost(assignment, who, outcome) for who in ear.tell(key, None)]
+    return [judged(assignment, who, outcome) for who in ear.tell(key, outcome)]
 
 
 def _waveform(assignment: Assignment, codec: Decoded, clip: Clip, cache: AudioCache) -> Waveform:
@@ -191,48 +212,3 @@ def _original(item: Item) -> tuple[NDArray[np.float64], int]:
     if item.problem is not None:
         raise InputError(item.problem)
     return read_reference(item)
-
-
-def _judged(
-    assignment: Assignment, codec: Decoded, clip: Clip, observed: Mapping[str, Any]
-) -> Observation:
-    try:
-        judged = assignment.task.judge(observed, clip)
-    except Exception as error:
-        return _lost(assignment, codec, clip, error)
-    return _record(assignment, codec, clip, judged, "ok", None)
-
-
-def _lost(
-    assignment: Assignment, codec: Decoded, clip: Clip, error: Exception | str
-) -> Observation:
-    known = isinstance(error, InputError | OSError | str)
-    reason = str(error) if known else f"{type(error).__name__}: {error}"
-    return _record(assignment, codec, clip, None, "failed", reason)
-
-
-def _record(
-    assignment: Assignment,
-    codec: Decoded,
-    clip: Clip,
-    observed: dict[str, Any] | None,
-    status: Status,
-    reason: str | None,
-) -> Observation:
-    return Observation(
-        schema=SCHEMA,
-        kind="observation",
-        key=assignment.key(codec.codec_id, clip),
-        codec=codec.name,
-        codec_id=codec.codec_id,
-        weights=codec.weights,
-        source=assignment.source,
-        utterance=clip.id,
-        audio_sha256=assignment.items[clip.id].audio_sha256,
-        task=assignment.task.name,
-        evaluator=assignment.label,
-        evaluator_id=assignment.evaluator_id,
-        observed=observed,
-        status=status,
-        reason=reason,
-    )

@@ -65,7 +65,7 @@ class RecordBuilder:
             metric=metric.name if metric else None,
             metric_version=metric.version if metric else None,
             metric_identity=metric.identity if metric else None,
-            direction=metric.direction if metric else None,
+            direction=metric.better if metric else None,
             protocol=self.keys.protocol if metric else None,
             value=None,
             status=status,

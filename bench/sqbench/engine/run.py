@@ -12,13 +12,16 @@ from typing import Any
 from sqbench import audio
 from sqbench.engine.bitrate import BitrateWatch
 from sqbench.engine.cache import ON_DISK, AudioCache
+from sqbench.engine.hearing import Memory
 from sqbench.engine.jobs import Job, Keys, missing, with_unpredicted
 from sqbench.engine.measure import ArrayTask, measure_all
 from sqbench.engine.monitor import Monitor
+from sqbench.engine.observations import Decoded
 from sqbench.engine.plan import Outcome, Plan
 from sqbench.engine.pool import Executor
-from sqbench.engine.predict import Decoded, predict, unpredicted
+from sqbench.engine.predict import predict, unpredicted
 from sqbench.engine.records import RecordBuilder
+from sqbench.engine.saving import save
 from sqbench.engine.systems.base import Coded, Lost, Reconstruction, System, why
 from sqbench.engine.systems.codec import CodecSystem
 from sqbench.engine.systems.names import split_weights
@@ -55,6 +58,7 @@ class _Run:
         self.outcome = Outcome()
         self.known = {record["key"]: record["status"] for record in store.records}
         self.done = set() if plan.options.force else store.done_keys
+        self.memory = Memory(() if plan.options.force else store.observations)
         self.described: list[dict[str, Any]] = []
         self.pending: list[Decoded] = []
         self._open = ExitStack()
@@ -151,7 +155,13 @@ class _Run:
         """Have every evaluator hear what the systems made, and forget it."""
         made = failed = 0
         for predictions in predict(
-            self.plan.assignments, self.pending, self.cache, self.done, self.executor, self.monitor
+            self.plan.assignments,
+            self.pending,
+            self.cache,
+            self.done,
+            self.memory,
+            self.executor,
+            self.monitor,
         ):
             self.writer.append(predictions)
             made += len(predictions)
@@ -284,11 +294,12 @@ class _Scoring:
             if isinstance(outcome, Lost):
                 self._lost(job, outcome.reason)
                 continue
+            if (refused := self._refused(outcome)) is not None:
+                self._lost(job, refused)
+                continue
             if outcome.item.utterance.id in self.wanted:
                 key = (self.decoded.codec_id, outcome.item.utterance.id)
                 self.run.cache.put(key, outcome.estimate, outcome.estimate_rate)
-            if options.save_audio:
-                self._save(outcome)
             if not job.metrics:
                 self._ready.append(self.build.done(job, outcome.coded, ()))
                 continue
@@ -308,12 +319,12 @@ class _Scoring:
         self.decoded.lost[job.item.utterance.id] = reason
         self._ready.append(self.build.lost(job, reason))
 
-    def _save(self, outcome: Reconstruction) -> None:
-        name = outcome.item.utterance.id
-        for extension in audio.EXTENSIONS:
-            name = name.removesuffix(extension)
-        path = self.run.writer.path / "audio" / self.system.name / f"{name}.wav"
-        audio.write(path, outcome.estimate, outcome.estimate_rate)
+    def _refused(self, outcome: Reconstruction) -> str | None:
+        """Keep the audio, if asked for; why this clip's cannot be, if it cannot."""
+        plan = self.run.plan
+        if not plan.options.save_audio:
+            return None
+        return save(self.run.writer.path, self.system.name, plan.file_names, outcome)
 
 
 def in_batches(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -52,13 +52,21 @@ class Pair:
     protocol: str = "slt2024"
 
 
+def is_for(categories: Collection[str], category: str) -> bool:
+    """Whether a metric for these categories is for clips of ``category``.
+
+    Clips of the category ``all`` may be anything: a metric is for them if it is for each.
+    """
+    return category in categories or (category == "all" and {"speech", "audio"} <= set(categories))
+
+
 class Metric(ABC):
     """One way to compare a pair.
 
     Attributes:
         name: registry name and table column.
         version: raised when values may change; part of every record key.
-        direction: whether higher or lower is better.
+        direction: whether higher or lower is better; ``none`` where that is not a question.
         bounds: lowest and highest possible value, ``None`` where there is none. A value outside is
             a defect of the metric, and recorded as ``failed``.
         categories: the categories of data it is defined for by the protocol.
@@ -67,15 +75,24 @@ class Metric(ABC):
 
     name: ClassVar[str]
     version: ClassVar[int]
-    direction: ClassVar[Literal["higher", "lower"]]
+    direction: ClassVar[Literal["higher", "lower", "none"]]
     bounds: ClassVar[tuple[float | None, float | None]]
     categories: ClassVar[tuple[str, ...]] = ("speech", "audio")
     origin: Mapping[str, str] = {}
 
     @property
+    def better(self) -> Literal["higher", "lower"] | None:
+        """The direction, as records have it."""
+        return None if self.direction == "none" else self.direction
+
+    @property
     def identity(self) -> str:
         """What a value depends on beside the pair: the version, and a third party's code."""
         return " ".join([str(self.version), *self.origin.values()])
+
+    def is_for(self, category: str) -> bool:
+        """Whether clips of a category are measured; those of no stated one by what is for all."""
+        return is_for(self.categories, category)
 
     @abstractmethod
     def measure(self, pair: Pair) -> float:

@@ -7,9 +7,11 @@ whose ``name`` is not taken.
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from sqbench.errors import InputError
 from sqbench.metrics.base import Metric
@@ -17,6 +19,14 @@ from sqbench_codecs.registry import Registry, resolve
 
 SIGNAL = ("sdr", "mel", "stoi", "pesq")
 """The protocol's four, in the order of its table."""
+
+
+PERCEPTUAL = (
+    "visqol", "visqol-speech", "dnsmos-sig", "dnsmos-bak", "dnsmos-ovrl", "dnsmos-p808",
+    "distillmos", "utmos", "spk-sim", "f0-corr", "f0-rmse", "pesq-nb", "stft-distance",
+    "mel-distance", "si-sdr-aligned", "delay",
+)  # fmt: skip
+"""What papers report beside the protocol, in the order of the table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +38,10 @@ class MetricEntry:
         target: ``"module:Class"`` of a `Metric`, or the class itself (third parties).
         summary: a few words for listings.
         aliases: other names.
+        modules: that must be importable.
+        remedy: the line that installs them.
+        title: its head in tables; its name in capitals if empty.
+        group: of columns in tables.
         origin: what identifies a third party's code; empty for the project's own.
     """
 
@@ -35,10 +49,31 @@ class MetricEntry:
     target: str | type[Metric]
     summary: str = ""
     aliases: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    remedy: str = ""
+    title: str = ""
+    group: Literal["signal", "perceptual"] = "signal"
     origin: Mapping[str, str] = field(default_factory=dict)
 
+    def missing(self) -> list[str]:
+        """Modules that are not installed."""
+        return [name for name in self.modules if importlib.util.find_spec(name) is None]
+
+    def fetches(self) -> str:
+        """The line that fetches its weights from the hub, where they are not in the cache yet."""
+        weights: Any = getattr(self.load(), "weights", None)
+        away = hasattr(weights, "at_hand") and not weights.at_hand()
+        return str(weights.command) if away else ""
+
+    def readiness(self) -> str:
+        """``ready``, ``ready (fetches ...)``, or what is missing and its cure."""
+        if missing := self.missing():
+            return f"needs {', '.join(missing)}: {self.remedy}"
+        command = self.fetches()
+        return f"ready (fetches its weights: {command})" if command else "ready"
+
     def load(self) -> Metric:
-        """Import and build the metric.
+        """Import and build the metric; what it needs is imported only when it measures.
 
         Raises:
             InputError: the class has another name (records would be filed under that).
@@ -68,6 +103,58 @@ def _builtin() -> Iterable[MetricEntry]:
         yield MetricEntry(
             name=name, target=f"sqbench.metrics.{target}", summary=summary, aliases=aliases
         )
+    yield from _perceptual()
+
+
+def _perceptual() -> Iterable[MetricEntry]:
+    visqol, mos = "pip install 'sqbench[visqol]'", "pip install 'sqbench[mos]'"
+    speech_mos = ("speechmos", "onnxruntime")
+    resemblyzer = "pip install --no-deps Resemblyzer==0.1.4"
+    for name, target, title, summary, modules, remedy in (
+        ("visqol", "perceptual.visqol:ViSQOL", "ViSQOL",
+         "ViSQOL, audio mode at 48 kHz, support vector regression", ("visqol",), visqol),
+        ("visqol-speech", "perceptual.visqol:ViSQOLSpeech", "ViSQOL speech",
+         "ViSQOL, speech mode at 16 kHz, lattice network", ("visqol", "ai_edge_litert"), visqol),
+        ("dnsmos-sig", "perceptual.dnsmos:DNSMOSSignal", "DNSMOS SIG",
+         "DNSMOS P.835, speech itself; no reference", speech_mos, mos),
+        ("dnsmos-bak", "perceptual.dnsmos:DNSMOSBackground", "DNSMOS BAK",
+         "DNSMOS P.835, background; no reference", speech_mos, mos),
+        ("dnsmos-ovrl", "perceptual.dnsmos:DNSMOSOverall", "DNSMOS OVRL",
+         "DNSMOS P.835, overall; no reference", speech_mos, mos),
+        ("dnsmos-p808", "perceptual.dnsmos:DNSMOSP808", "DNSMOS P.808",
+         "DNSMOS P.808, overall; no reference", speech_mos, mos),
+        ("distillmos", "perceptual.distillmos:DistillMOS", "DistillMOS",
+         "DistillMOS, overall; no reference", ("distillmos", "xls_r_sqa", "torch"), mos),
+        ("utmos", "perceptual.utmos:UTMOS", "UTMOS",
+         "UTMOS, strong learner; no reference; weights from the hub",
+         ("utmos_pytorch", "torch"), mos),
+        ("spk-sim", "perceptual.speaker:SpeakerSimilarity", "Speaker sim.",
+         "speaker similarity, cosine, Resemblyzer's encoder", ("resemblyzer",), resemblyzer),
+        ("spk-sim-ecapa", "perceptual.speaker:EcapaSimilarity", "Speaker ECAPA",
+         "the same by SpeechBrain's ECAPA-TDNN; weights from the hub", ("speechbrain",),
+         "pip install speechbrain"),
+        ("spk-sim-wavlm", "perceptual.speaker:WavLMSimilarity", "Speaker WavLM",
+         "the same by WavLM-base-plus-sv; weights from the hub", ("transformers",),
+         "pip install 'transformers>=5'"),
+        ("f0-corr", "perceptual.pitch:F0Correlation", "F0 corr.",
+         "correlation of pitch by Praat, both voiced", ("parselmouth",),
+         "pip install 'sqbench[f0]'"),
+        ("f0-rmse", "perceptual.pitch:F0RMSE", "F0 RMSE",
+         "difference of pitch by Praat, Hz, both voiced", ("parselmouth",),
+         "pip install 'sqbench[f0]'"),
+        ("pesq-nb", "pesq:NarrowbandPESQ", "PESQ NB", "narrow-band MOS-LQO at 8 kHz", (), ""),
+        ("stft-distance", "spectral:STFTDistance", "STFT distance",
+         "distance of spectra as DAC defines it", (), ""),
+        ("mel-distance", "spectral:MelDistance", "MEL distance",
+         "distance of mel spectra as DAC defines it", (), ""),
+        ("si-sdr-aligned", "alignment:AlignedSISDR", "SI-SDR aligned",
+         "scale-invariant SDR, dB, delay taken out", (), ""),
+        ("delay", "alignment:DelaySamples", "Delay", "samples that the estimate is late", (), ""),
+    ):  # fmt: skip
+        yield MetricEntry(
+            name=name, target=f"sqbench.metrics.{target}", title=title, summary=summary,
+            group="perceptual", modules=modules, remedy=remedy,
+        )  # fmt: skip
 
 
 def _adopt(found: object, name: str, origin: dict[str, str]) -> MetricEntry:
@@ -101,7 +188,8 @@ def get(name: str) -> Metric:
     """The metric called ``name``: a name, an alias, or ``file.py:Class``.
 
     Raises:
-        InputError: there is none (suggests the nearest), or it is not a metric.
+        InputError: there is none (suggests the nearest), it is not a metric, or a package that it
+            needs is missing.
     """
     if name not in _loaded:
         entry = METRICS.get(name)
@@ -112,7 +200,15 @@ def get(name: str) -> Metric:
                 found=f"{entry.name!r}",
                 remedy="Change its attribute `name`.",
             )
-        _loaded[name] = entry.load()
+        if missing := entry.missing():
+            raise InputError(
+                f"metric {name!r}",
+                expected=f"the package{'s' * (len(missing) > 1)} {', '.join(missing)}",
+                found="none",
+                remedy=f"{entry.remedy}.",
+            )
+        # Several threads may have made one: all get the first.
+        return _loaded.setdefault(name, entry.load())
     return _loaded[name]
 
 

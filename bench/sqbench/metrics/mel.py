@@ -23,11 +23,11 @@ _FILTERS = 16  # in one product: with fewer there are more calls, with more ther
 
 @dataclass(frozen=True)
 class Resolution:
-    """One of the two spectrograms; the window is as long as the transform."""
+    """Of a spectrogram; the window is as long as the transform. No ``n_mels``: all bins."""
 
     n_fft: int
     hop: int
-    n_mels: int
+    n_mels: int | None
 
 
 RESOLUTIONS = (Resolution(2048, 512, 150), Resolution(512, 128, 80))
@@ -52,32 +52,46 @@ class MEL(Metric):
                 f"{pair.reference.shape[0]} samples are too few for a window "
                 f"({shortest} needed; official: RuntimeError)"
             )
-        length = pair.reference.shape[0]
-        signals = _extended(pair.reference, pair.estimate, shortest - 1)
-        return sum(distance(signals, length, pair.sample_rate, r) for r in RESOLUTIONS)
+        signals = extended(pair.reference, pair.estimate, shortest - 1)
+        return sum(distance(signals, pair, r) for r in RESOLUTIONS)
 
 
-def distance(signals: NDArray[np.float32], length: int, rate: int, resolution: Resolution) -> float:
-    """Log plus linear distance at one resolution, of two signals of ``length`` samples.
+def distance(signals: NDArray[np.float32], pair: Pair, resolution: Resolution) -> float:
+    """Log plus linear distance of mel spectra at one resolution; see `differences`."""
+    logs, linear, count = differences(signals, pair, resolution)
+    return (2 * logs + linear) / count
 
-    ``signals`` is ``[2, before + length + before]``, extended at both ends as by `_extended`.
+
+def differences(
+    signals: NDArray[np.float32], pair: Pair, resolution: Resolution
+) -> tuple[float, float, int]:
+    """How far two spectrograms are from each other.
+
+    Args:
+        signals: the pair's, ``[2, before + T + before]``, as `extended` gives them.
+        resolution: its window, and its bands if it has any; else the bins are compared.
+
+    Returns:
+        The sums of ``|log10 max(M, 1e-5)|`` differences and of ``|M|`` differences, ``M`` the
+        magnitudes, and their number.
     """
-    n_fft, n_mels = resolution.n_fft, resolution.n_mels
-    beyond = (signals.shape[1] - length - n_fft) // 2
+    n_fft, rate = resolution.n_fft, pair.sample_rate
+    beyond = (signals.shape[1] - pair.reference.shape[0] - n_fft) // 2
     framed = signals[:, beyond : signals.shape[1] - beyond]
     frames = np.lib.stride_tricks.sliding_window_view(framed, n_fft, axis=1)[:, :: resolution.hop]
     count = frames.shape[1]
     block = max(1, _ELEMENTS // (2 * n_fft))
     log_sum = linear_sum = 0.0
     for start in range(0, count, block):
-        a, b = _mel(frames[:, start : start + block], rate, resolution)
+        magnitude = _magnitude(frames[:, start : start + block])
+        a, b = _mel(magnitude, rate, resolution.n_mels) if resolution.n_mels else magnitude
         linear_sum += float(np.sum(np.abs(a - b), dtype=np.float64))
         ratio = np.maximum(a, np.float32(FLOOR)) / np.maximum(b, np.float32(FLOOR))
         log_sum += float(np.sum(np.abs(np.log10(ratio, out=ratio)), dtype=np.float64))
-    return (2 * log_sum + linear_sum) / int(count * n_mels)
+    return log_sum, linear_sum, int(count * (resolution.n_mels or n_fft // 2 + 1))
 
 
-def _extended(reference: Samples, estimate: Samples, before: int) -> NDArray[np.float32]:
+def extended(reference: Samples, estimate: Samples, before: int) -> NDArray[np.float32]:
     """Both in float32, ``[2, before + T + before]``, mirrored about their first and last sample."""
     signals = np.empty((2, reference.shape[0] + 2 * before), dtype=np.float32)
     inside = signals[:, before:-before]
@@ -87,14 +101,19 @@ def _extended(reference: Samples, estimate: Samples, before: int) -> NDArray[np.
     return signals
 
 
-def _mel(frames: NDArray[np.float32], rate: int, resolution: Resolution) -> NDArray[np.float32]:
-    """Mel magnitudes ``[2, frames, mels]`` of ``[2, frames, n_fft]``."""
+def _magnitude(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Magnitudes ``[2, frames, bins]`` of ``[2, frames, n_fft]``."""
     from scipy import fft
 
-    windowed = frames * _hann(resolution.n_fft)
-    magnitude = np.abs(fft.rfft(windowed, axis=-1, overwrite_x=True))
-    mels = np.empty((*magnitude.shape[:-1], resolution.n_mels), dtype=np.float32)
-    for filters, bins, weights in _bands(rate, resolution.n_fft, resolution.n_mels):
+    windowed = frames * _hann(frames.shape[-1])
+    return np.asarray(np.abs(fft.rfft(windowed, axis=-1, overwrite_x=True)))
+
+
+def _mel(magnitude: NDArray[np.float32], rate: int, n_mels: int) -> NDArray[np.float32]:
+    """Mel magnitudes ``[2, frames, mels]`` of ``[2, frames, bins]``."""
+    n_fft = 2 * (magnitude.shape[-1] - 1)
+    mels = np.empty((*magnitude.shape[:-1], n_mels), dtype=np.float32)
+    for filters, bins, weights in _bands(rate, n_fft, n_mels):
         np.matmul(magnitude[..., bins], weights, out=mels[..., filters])
     return mels
 
@@ -117,7 +136,7 @@ def _bands(rate: int, n_fft: int, n_mels: int) -> list[tuple[slice, slice, NDArr
     return bands
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _hann(n: int) -> NDArray[np.float32]:
     """Periodic Hann window."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)

@@ -27,8 +27,9 @@ from sqbench import audio
 from sqbench.metrics.base import Metric, Pair, Samples, Undefined
 
 TOLD_RATE = 16_000
-SAFE_SAMPLES = 20 * TOLD_RATE
-MOST_SAMPLES = 600 * TOLD_RATE
+NARROW_RATE = 8_000
+SAFE_S = 20
+MOST_S = 600
 CHILD_TIMEOUT_S = 300.0
 """For a clip in a process of its own. A minute of audio takes about a second of computing."""
 
@@ -38,7 +39,7 @@ import numpy as np
 from pesq import pesq
 reference, estimate = np.frombuffer(sys.stdin.buffer.read(), np.float64).reshape(2, -1)
 try:
-    print("value", float(pesq({rate}, reference, estimate, "wb")).hex())
+    print("value", float(pesq({rate}, reference, estimate, "{mode}")).hex())
 except Exception as error:
     print("error", type(error).__name__, error.args[0] if error.args else "")
 """
@@ -71,8 +72,24 @@ class ResampledPESQ(PESQ):
         )
 
 
-def pesq(reference: Samples, estimate: Samples) -> float:
-    """MOS-LQO of ``[T]`` against ``[T]``, taken to be at 16 kHz.
+class NarrowbandPESQ(PESQ):
+    """Narrow-band PESQ (P.862 with the mapping of P.862.1), both sides brought to 8 kHz."""
+
+    name = "pesq-nb"
+    bounds = (1.016, 4.549)
+
+    def measure(self, pair: Pair) -> float:
+        """See `Metric.measure`."""
+        return pesq(
+            audio.resample(pair.reference, pair.sample_rate, NARROW_RATE),
+            audio.resample(pair.estimate, pair.sample_rate, NARROW_RATE),
+            NARROW_RATE,
+            "nb",
+        )
+
+
+def pesq(reference: Samples, estimate: Samples, rate: int = TOLD_RATE, mode: str = "wb") -> float:
+    """MOS-LQO of ``[T]`` against ``[T]``, taken to be at 16 kHz, or at 8 kHz in mode ``nb``.
 
     Raises:
         Undefined: the engine finds no speech, the clip is too short or too long, a side is
@@ -80,35 +97,36 @@ def pesq(reference: Samples, estimate: Samples) -> float:
         RuntimeError: memory ran out, or the engine's process was killed or hangs.
     """
     length = reference.shape[0]
-    if length > MOST_SAMPLES:
+    most = MOST_S * rate
+    if length > most:
         raise Undefined(
-            f"{length} samples are above the bound of {MOST_SAMPLES} "
-            f"({MOST_SAMPLES // TOLD_RATE} s at the {TOLD_RATE} Hz that the engine is told)"
+            f"{length} samples are above the bound of {most} "
+            f"({MOST_S} s at the {rate} Hz that the engine is told)"
         )
     if not (reference.any() or estimate.any()):
         raise Undefined("both sides are silent (official: NoUtterancesError)")
     # The package divides both by the larger of the two peaks and casts to float32.
-    measured = _inside if length <= SAFE_SAMPLES else _apart
-    value = measured(reference, estimate)
+    measured = _inside if length <= SAFE_S * rate else _apart
+    value = measured(reference, estimate, rate, mode)
     if not np.isfinite(value):
         raise Undefined("the engine returned NaN")
     return value
 
 
-def _inside(reference: Samples, estimate: Samples) -> float:
+def _inside(reference: Samples, estimate: Samples, rate: int, mode: str) -> float:
     from pesq import pesq as engine
 
     try:
-        return float(engine(TOLD_RATE, reference, estimate, "wb"))
+        return float(engine(rate, reference, estimate, mode))
     except Exception as error:  # the engine's own classes, and ValueError where it returns NaN
         text = error.args[0] if error.args else ""
         raise _declined(type(error).__name__, text) from None
 
 
-def _apart(reference: Samples, estimate: Samples) -> float:
+def _apart(reference: Samples, estimate: Samples, rate: int, mode: str) -> float:
     done = _run(
         # -P: a pesq.py in the working folder must not become the engine.
-        [sys.executable, "-P", "-c", _CHILD.format(rate=TOLD_RATE)],
+        [sys.executable, "-P", "-c", _CHILD.format(rate=rate, mode=mode)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         input=np.stack([reference, estimate]).tobytes(),
     )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from sqbench.metrics.base import Metric, Pair, Undefined
+from sqbench.metrics.base import Metric, Pair, Samples, Undefined
 from sqbench.metrics.sdr import require_sound, settle
 
 
@@ -80,19 +80,25 @@ class SISDR(Metric):
 
     def measure(self, pair: Pair) -> float:
         """See `Metric.measure`."""
-        reference = pair.reference - np.mean(pair.reference)
-        estimate = pair.estimate - np.mean(pair.estimate)
-        for samples, raw, side in (
-            (reference, pair.reference, "reference"),
-            (estimate, pair.estimate, "estimate"),
-        ):
-            if np.sum(samples * samples) <= np.finfo(np.float64).eps * np.sum(raw * raw):
-                raise Undefined(f"the {side} is silent or constant")
-        target = np.sum(reference * estimate) / np.sum(reference * reference) * reference
-        error = estimate - target
-        with np.errstate(divide="ignore"):
-            ratio = np.sum(target * target) / np.sum(error * error)
-            return settle(float(10 * np.log10(ratio)), pair.protocol)
+        return si_sdr(pair.reference, pair.estimate, pair.protocol)
+
+
+def si_sdr(reference: Samples, estimate: Samples, protocol: str) -> float:
+    """SI-SDR in dB of ``[T]`` against ``[T]``.
+
+    Raises:
+        Undefined: a side is silent or constant, or the ratio is no measurement (`settle`).
+    """
+    raw = {"reference": reference, "estimate": estimate}
+    reference, estimate = reference - np.mean(reference), estimate - np.mean(estimate)
+    for samples, (side, before) in zip((reference, estimate), raw.items(), strict=True):
+        if np.sum(samples * samples) <= np.finfo(np.float64).eps * np.sum(before * before):
+            raise Undefined(f"the {side} is silent or constant")
+    target = np.sum(reference * estimate) / np.sum(reference * reference) * reference
+    error = estimate - target
+    with np.errstate(divide="ignore"):
+        ratio = np.sum(target * target) / np.sum(error * error)
+        return settle(float(10 * np.log10(ratio)), protocol)
 
 
 class MirEvalSDR(Metric):

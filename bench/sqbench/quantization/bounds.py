@@ -14,9 +14,13 @@ from functools import cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import ndtr, ndtri
+from scipy.linalg import toeplitz
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import digamma, gammaln, ndtr, ndtri
 from torch import Tensor
+
+from sqbench.quantization.draws import Draws
+from sqbench.quantization.sources import CORRELATION, DEGREES, SOURCES
 
 DB_PER_BIT = 20 * math.log10(2)
 _UNIFORM_SHAPE_DB = 10 * math.log10(math.pi * math.e / 6)  # of a uniform source over a normal one
@@ -35,6 +39,43 @@ def shannon_gaussian_db(rate: float) -> float:
 def shannon_uniform_db(rate: float) -> float:
     """An SNR that a uniform source cannot exceed (Shannon's lower bound; loose at low rates)."""
     return DB_PER_BIT * rate + _UNIFORM_SHAPE_DB
+
+
+def shannon_correlated_db(rate: float, width: int) -> float:
+    """The highest SNR of ``width`` successive samples of `sources.Correlated` coded as one frame.
+
+    Reverse water-filling over the eigenvalues of their covariance: what a coder that sees one
+    frame at a time is bound by. With memory over frames more is possible, at most
+    `shannon_gaussian_db` plus ``-10 log10(1 - CORRELATION^2)`` where every component is coded.
+    """
+    powers = np.linalg.eigvalsh(toeplitz(CORRELATION ** np.arange(width)))
+
+    def excess(level: float) -> float:
+        return float(0.5 * np.log2(np.maximum(powers / level, 1)).sum()) - rate * width
+
+    level = brentq(excess, 1e-12, powers.max(), xtol=1e-15)
+    return decibels(float(np.minimum(powers, level).mean()))
+
+
+def shannon_student_db(rate: float, width: int) -> float:
+    """An SNR that `sources.Student` cannot exceed (Shannon's lower bound, from its entropy)."""
+    n, half = DEGREES, (DEGREES + width) / 2
+    nats = -gammaln(half) + gammaln(n / 2) + width / 2 * math.log((n - 2) * math.pi)
+    nats += half * (digamma(half) - digamma(n / 2))
+    return (
+        DB_PER_BIT * rate
+        + 10 * math.log10(2 * math.pi * math.e)
+        - 20 * math.log10(math.e) * (float(nats) / width)
+    )
+
+
+def shannon_db(source: str, width: int, rate: float) -> float:
+    """The bound of a source of `sources.SOURCES` at ``rate`` bits per component."""
+    if source == "correlated":
+        return shannon_correlated_db(rate, width)
+    if source == "student":
+        return shannon_student_db(rate, width)
+    return shannon_gaussian_db(rate) if source == "gaussian" else shannon_uniform_db(rate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,25 +183,34 @@ def kmeans(
     return centres[winner], max(0.0, float(best[winner]))
 
 
-_VECTOR_GAUSSIAN_DB = {(4, 16): 4.65, (4, 256): 10.05}
-"""What `measured_vector_gaussian_db` gives, which takes seconds."""
+_VECTOR_DB = {
+    ("gaussian", 4, 16): 4.66,
+    ("gaussian", 4, 256): 10.06,
+    ("correlated", 4, 16): 10.18,
+    ("correlated", 4, 256): 15.60,
+    ("student", 4, 16): 3.65,
+    ("student", 4, 256): 8.59,
+}
+"""What `measured_vector_db` gives, which takes seconds; by source, width and number of codes."""
 
 
-def vector_gaussian_db(width: int, count: int) -> float:
-    """SNR of ``count`` codes for ``width`` normal components, by k-means, on fresh samples."""
-    known = _VECTOR_GAUSSIAN_DB.get((width, count))
-    return measured_vector_gaussian_db(width, count) if known is None else known
+def vector_db(source: str, width: int, count: int) -> float:
+    """SNR of ``count`` codes for frames of a source other than an alphabet, by k-means."""
+    known = _VECTOR_DB.get((source, width, count))
+    return measured_vector_db(source, width, count) if known is None else known
 
 
 @cache
-def measured_vector_gaussian_db(width: int, count: int) -> float:
-    """`vector_gaussian_db`, computed."""
+def measured_vector_db(source: str, width: int, count: int) -> float:
+    """`vector_db`, computed; on fresh samples."""
+    made = SOURCES[source](Draws([0], "source"), width)
+    draws = Draws([0], "evaluation")
+    sample = made.evaluation(draws, max(1 << 14, 160 * count))[0][0]
     generator = torch.Generator().manual_seed(0)
-    sample = torch.randn(max(1 << 14, 160 * count), width, generator=generator)
     centres, _ = kmeans(sample, count, restarts=1, generator=generator, rounds=60)
     error = 0.0
     for _ in range(8):
-        fresh = torch.randn(1 << 14, width, generator=generator)
+        fresh = made.evaluation(draws, 1 << 14)[0][0]
         error += float(torch.cdist(fresh, centres).min(-1).values.square().mean()) / width / 8
     return decibels(error)
 

@@ -9,27 +9,17 @@ from dataclasses import asdict, dataclass
 
 from sqbench.digest import digest
 from sqbench.errors import InputError
-from sqbench.quantization.draws import Draws
-from sqbench.quantization.estimators import ESTIMATORS
-from sqbench.quantization.quantizer import Quantizer
-from sqbench.quantization.scalar import ScalarQuantizer, SignQuantizer
-from sqbench.quantization.sources import Alphabet, Gaussian, Source, Uniform
-from sqbench.quantization.vector import (
-    Codebook,
-    ProjectedQuantizer,
-    ResidualQuantizer,
-    VectorQuantizer,
-)
+from sqbench.quantization.custom import Custom
+from sqbench.quantization.estimators import ESTIMATORS, EstimatorInfo
 
-VERSION = 1
+VERSION = 2
 """Of the experiment: a change that moves values raises it, and old results are not reused."""
-SOURCES = ("alphabet", "gaussian", "uniform")
+SOURCES = ("alphabet", "gaussian", "uniform", "correlated", "student")
 LEVELS = ("sq", "fsq", "ifsq", "rfsq")
 """Quantizers given by ``levels`` per channel; `BITS` are given by bits of a frame."""
 BITS = ("vq", "vq-ema", "simvq", "rvq", "rvq-dropout", "dac", "lfq", "bsq")
 SHARPNESS = {"scalar": (0.5, 20.0), "vector": (5.0, 50.0)}
-_BOUNDS = {"sq": "clip", "fsq": "tanh", "ifsq": "sigmoid", "rfsq": "tanh"}
-_DAC_WIDTH = 4
+DAC_WIDTH = 4
 """Channels of a code of the DAC-style stage; the latent has twice as many."""
 _MAX_CODES = 1 << 13
 """Of one codebook, and of what is counted: more would need more frames than a cell has."""
@@ -40,15 +30,17 @@ class Cell:
     """What is trained.
 
     Attributes:
-        source: ``alphabet`` of ``2**source_bits`` points, ``gaussian`` or ``uniform``.
-        quantizer: one of `LEVELS` or `BITS`.
+        source: ``alphabet`` of ``2**source_bits`` points, or another of `SOURCES`.
+        quantizer: one of `LEVELS` or `BITS`, or the name of a ``custom`` one, which has bits.
         bits: of a frame, for `BITS`; ``levels``: of each channel, for `LEVELS`.
         stages: of a residual quantizer, sharing the bits evenly.
-        estimator: one of `ESTIMATORS`.
+        estimator: one of `ESTIMATORS`, or the name of a ``custom`` one.
         commitment: weight of the commitment loss of vector quantizers.
         sharpness: of soft-to-hard annealing, first and last (see `estimators.estimate`);
             `SHARPNESS` where not given.
         steps: of training.
+        restarts: whether codes that nothing uses start again from latents.
+        custom: a third party's estimator or quantizer.
         block: where it belongs in the matrix; not part of what it is.
     """
 
@@ -62,14 +54,18 @@ class Cell:
     commitment: float = 0.0
     sharpness: tuple[float, float] | None = None
     steps: int = 900
+    restarts: bool = True
+    custom: Custom | None = None
     block: str = ""
 
     def __post_init__(self) -> None:
         known("source", self.source, SOURCES)
-        known("quantizer", self.quantizer, (*LEVELS, *BITS))
-        known("estimator", self.estimator, ESTIMATORS)
-        scalar = self.scalar
-        info = ESTIMATORS[self.estimator]
+        mine = [self.custom.name] if self.custom else []
+        known("quantizer", self.quantizer, (*LEVELS, *BITS, *mine))
+        known("estimator", self.estimator, (*ESTIMATORS, *mine))
+        self._demand(not mine or mine[0] in (self.quantizer, self.estimator), "custom", mine,
+                     "the name of its quantizer or estimator")  # fmt: skip
+        scalar, info = self.scalar, self.info
         self._demand(info.scalar if scalar else info.vector, "estimator", self.estimator,
                      f"one for {'levels' if scalar else 'vectors'}")  # fmt: skip
         finite = self.source == "alphabet"
@@ -120,8 +116,25 @@ class Cell:
             )
 
     @property
+    def info(self) -> EstimatorInfo:
+        """What its estimator works with."""
+        shipped = ESTIMATORS.get(self.estimator)
+        if shipped is not None:
+            return shipped
+        assert self.custom is not None
+        return self.custom.info
+
+    @property
+    def own_quantizer(self) -> bool:
+        """Whether the quantizer is the third party's."""
+        return self.custom is not None and self.custom.name == self.quantizer
+
+    @property
     def scalar(self) -> bool:
         """Whether each channel is quantized by itself."""
+        if self.own_quantizer:
+            assert self.custom is not None
+            return bool(self.custom.target.scalar)
         return self.quantizer in (*LEVELS, "lfq", "bsq")
 
     @property
@@ -134,7 +147,7 @@ class Cell:
         """Channels between encoder and decoder."""
         if self.quantizer in ("lfq", "bsq"):
             return self.bits
-        return 2 * _DAC_WIDTH if self.quantizer == "dac" else 4
+        return 2 * DAC_WIDTH if self.quantizer == "dac" else 4
 
     @property
     def rate_bits(self) -> float:
@@ -168,53 +181,18 @@ class Cell:
         size = f"{self.levels} levels" if self.levels else f"{self.bits} bits"
         stages = f" in {self.stages}" if self.stages > 1 else ""
         longer = f", {self.steps} steps" if self.steps != Cell.steps else ""
-        return f"{self.source_name}, {self.quantizer} {size}{stages}, {self.method}{longer}"
+        alone = "" if self.restarts else ", no restarts"
+        what = f"{self.source_name}, {self.quantizer} {size}{stages}, {self.method}"
+        return f"{what}{longer}{alone}"
 
     @property
     def identity(self) -> str:
         """Names the cell in the results: equal for equal training."""
         content = asdict(self)
         del content["block"]
+        # Of a file its content, not where it lies.
+        content["custom"] = self.custom and (self.custom.name, self.custom.sha256)
         return digest("quantize", VERSION, content)[:12]
-
-    def make_source(self, draws: Draws) -> Source:
-        """The source, for the seeds of ``draws``."""
-        if self.source == "alphabet":
-            return Alphabet(draws, self.source_bits, self.features)
-        return (Gaussian if self.source == "gaussian" else Uniform)(draws, self.features)
-
-    def make_quantizer(self, seeds: int, draws: Draws) -> Quantizer:
-        """The quantizer; ``draws`` are for its weights and its dropout."""
-        if self.quantizer in LEVELS:
-            return ScalarQuantizer(
-                self.latent, self.levels, _BOUNDS[self.quantizer], stages=self.stages
-            )
-        if self.quantizer in ("lfq", "bsq"):
-            return SignQuantizer(self.bits, spherical=self.quantizer == "bsq")
-        width = _DAC_WIDTH if self.quantizer == "dac" else self.latent
-        codebook: Codebook = "loss"
-        if self.quantizer == "vq-ema":
-            codebook = "ema"
-        elif self.quantizer == "simvq":
-            codebook = "transform"
-        elif ESTIMATORS[self.estimator].end_to_end:
-            codebook = "end-to-end"
-        stages = [
-            VectorQuantizer(
-                seeds,
-                width,
-                2 ** (self.bits // self.stages),
-                codebook=codebook,
-                commitment=self.commitment,
-                cosine=self.quantizer == "dac",
-            )
-            for _ in range(self.stages)
-        ]
-        if self.quantizer == "dac":
-            return ProjectedQuantizer(draws, self.latent, stages)
-        if self.quantizer.startswith("rvq"):
-            return ResidualQuantizer(stages, draws if self.quantizer == "rvq-dropout" else None)
-        return stages[0]
 
 
 def known(what: str, name: str, names: Iterable[str]) -> None:

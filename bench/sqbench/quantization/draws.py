@@ -26,6 +26,12 @@ class Draws:
             state = int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
             self.generators.append(torch.Generator().manual_seed(state))
 
+    def part(self, rows: slice) -> Draws:
+        """Those of some of the seeds: the same generators, not copies."""
+        some = Draws([], STREAMS[0])
+        some.generators = self.generators[rows]
+        return some
+
     def normal(self, *shape: int) -> Tensor:
         return torch.stack([torch.randn(*shape, generator=g) for g in self.generators])
 

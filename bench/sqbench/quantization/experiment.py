@@ -1,4 +1,4 @@
-"""Trains one cell with several seeds at once and measures what came out."""
+"""Trains cells with several seeds at once and measures what came out."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from torch import Tensor
 
 from sqbench.quantization import bounds, gradients, measures
 from sqbench.quantization.cell import LEVELS, Cell
-from sqbench.quantization.draws import Draws
-from sqbench.quantization.estimators import ESTIMATORS, estimate
-from sqbench.quantization.networks import Frames
-from sqbench.quantization.quantizer import Quantized
-from sqbench.quantization.sources import Alphabet
+from sqbench.quantization.sources import Alphabet, Source
+from sqbench.quantization.trainer import Trainer
 
-HIDDEN = 48
-BATCH = 128
-LEARNING_RATE = 3e-3
 PROBE_EVERY = 100
 """Steps between looks at the latents; also the span over which churn is counted."""
-_RESTART_EVERY = 50
-_RESTART_SHARE = 0.7
+_LOOK_EVERY = 50
+"""Steps between looks whether a loss is finite."""
 _PROBE_FRAMES = 512
 _FRAMES = 1 << 14
+_FRAMES_AT_ONCE = 1 << 11
+"""Bounds the distances to all codes."""
 _FRAMES_PER_CODE = 32
 _GRADIENTS = 16
+_PRESSURE_FRAMES = 1024
+_LATE = 0.6
+"""Share of the training after which the scale pressure is looked at with every probe."""
 _EARLY = 50
 """Step of the early look at gradients."""
 
 UNBOUNDED = "unbounded: there is a code for every point"
+SHORT = f"needs {2 * PROBE_EVERY} steps"
 NOISE = "halves of the smoothed gradient do not agree"
 NO_REFERENCE = "no reference quantizer of this kind and rate"
 
@@ -53,99 +53,62 @@ class Trial:
     cpu_s: float = 0.0
 
 
-class Trainer:
-    """Encoder, quantizer and decoder of one cell, trained by Adam on the mean squared error."""
-
-    def __init__(self, cell: Cell, seeds: Sequence[int]) -> None:
-        self.cell, self.seeds = cell, seeds
-        self.source = cell.make_source(Draws(seeds, "source"))
-        weights = Draws(seeds, "networks")
-        self.encoder = Frames(weights, cell.features, cell.latent, HIDDEN)
-        self.decoder = Frames(weights, cell.latent, cell.features, HIDDEN)
-        self.quantizer = cell.make_quantizer(len(seeds), weights)
-        self.data = Draws(seeds, "training")
-        self.noise = Draws(seeds, "estimator")
-        self.codebook = Draws(seeds, "codebook")
-        start, _ = self.source.training(self.codebook, max(_FRAMES // 8, 2 * BATCH))
-        with torch.no_grad():
-            self.quantizer.initialise(self.encoder(start), self.codebook)
-        modules = (self.encoder, self.decoder, self.quantizer)
-        self.parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=LEARNING_RATE, foreach=True)
-        self.progress = 0.0
-
-    def step(self, number: int) -> Tensor:
-        """Step ``number``, from 0; returns the loss of each seed ``[S]``."""
-        self.progress = number / max(1, self.cell.steps - 1)
-        x, y = self.source.training(self.data, BATCH)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(x, y)
-        loss.sum().backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.quantizer.after_step()
-        done = number + 1
-        if done % _RESTART_EVERY == 0 and done <= _RESTART_SHARE * self.cell.steps:
-            self.quantizer.restart(self.codebook)
-        return loss.detach()
-
-    def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """Training loss of each seed ``[S]``."""
-        coded = self.trained_pass(self.encoder(x))
-        error: Tensor = self.decoder(coded.value) - y
-        return error.square().mean((1, 2)) + coded.loss
-
-    def trained_pass(self, z: Tensor) -> Quantized:
-        """The quantizer with the estimator in it, on encoder outputs."""
-        cell = self.cell
-        function = estimate(cell.estimator, self.noise, cell.annealing, self.progress)
-        found: Quantized = self.quantizer(z, function, self._dither(z))
-        return found
-
-    def hard_pass(self, z: Tensor, dithered: bool = True) -> Quantized:
-        """The quantizer as it is used, on encoder outputs; without its dither for probes."""
-        found: Quantized = self.quantizer(z, None, self._dither(z) if dithered else None)
-        return found
-
-    def _dither(self, z: Tensor) -> Tensor | None:
-        if not ESTIMATORS[self.cell.estimator].dithered:
-            return None
-        return self.noise.uniform(*z.shape[1:]) - 0.5
-
-
 def train(cell: Cell, seeds: Sequence[int]) -> list[Trial]:
     """Train and measure a cell; a seed that leaves the finite numbers costs only itself."""
+    return train_together([cell], seeds)[0]
+
+
+def train_together(cells: Sequence[Cell], seeds: Sequence[int]) -> list[list[Trial]]:
+    """`train`, of cells of one `build.shape`: as each alone up to rounding, in less time."""
     started = time.process_time()
-    trainer = Trainer(cell, seeds)
-    probe, _ = trainer.source.evaluation(Draws(seeds, "diagnostics"), _PROBE_FRAMES)
+    trainer = Trainer(cells, seeds)
+    steps, count = trainer.steps, len(cells) * len(seeds)
+    probe, _ = trainer.source.evaluation(trainer.draws("diagnostics"), _PROBE_FRAMES)
     probe = probe[:, :_PROBE_FRAMES]
     deviations: dict[int, Tensor] = {}
     lost: dict[int, int] = {}
-    before = after = torch.zeros(len(seeds), _PROBE_FRAMES, dtype=torch.int64)
+    before = after = torch.zeros(count, _PROBE_FRAMES, dtype=torch.int64)
     early: dict[str, Tensor] = {}
-    for number in range(cell.steps):
+    pressures: list[Tensor] = []
+    for number in range(steps):
         if number == _EARLY:
             early = {f"{name}_early": value for name, value in _cosines(trainer).items()}
         if number % PROBE_EVERY == 0:
             before, (after, deviations[number]) = after, _probe(trainer, probe)
+            if number >= steps * _LATE:
+                pressures.append(_scale_pressure(trainer))
         loss = trainer.step(number)
-        if (number + 1) % _RESTART_EVERY == 0 or number + 1 == cell.steps:
+        if (number + 1) % _LOOK_EVERY == 0 or number + 1 == steps:
             for row in torch.nonzero(~torch.isfinite(loss))[:, 0].tolist():
                 lost.setdefault(row, number + 1)
-    before, (after, deviations[cell.steps]) = after, _probe(trainer, probe)
+    before, (after, deviations[steps]) = after, _probe(trainer, probe)
     columns: dict[str, Tensor] = {
         f"latent_std@{number}": value for number, value in deviations.items()
     }
-    columns["growth"] = deviations[cell.steps] / deviations[0]
+    columns["growth"] = deviations[steps] / deviations[0]
+    half = steps // 2 // PROBE_EVERY * PROBE_EVERY
+    columns["growth_exponent"] = (
+        torch.log(deviations[steps] / deviations[half]) / math.log(steps / half)
+        if half
+        else torch.full((count,), math.nan)
+    )
     columns["churn"] = measures.churn(before, after)
     columns |= _quality(trainer)
     columns["gradient_variance"] = _gradient_variance(trainer)
+    pressures.append(_scale_pressure(trainer))
+    columns["scale_pressure"] = torch.stack(pressures).median(0).values
     columns |= early | {f"{name}_end": value for name, value in _cosines(trainer).items()}
-    limits = [_limits(cell, trainer, row) for row in range(len(seeds))]
-    seconds = (time.process_time() - started) / len(seeds)
-    return [
-        _trial(seed, row, columns, limits[row], lost.get(row), seconds)
+    limits = [
+        _limits(cell, part, row, seed, trainer.quantizer.size)
+        for cell, part in zip(cells, trainer.source.parts, strict=True)
         for row, seed in enumerate(seeds)
     ]
+    seconds = (time.process_time() - started) / count
+    trials = [
+        _trial(seeds[row % len(seeds)], row, columns, limits[row], lost.get(row), seconds)
+        for row in range(count)
+    ]
+    return [trials[rows] for rows in trainer.rows]
 
 
 @torch.no_grad()
@@ -154,16 +117,21 @@ def _probe(trainer: Trainer, x: Tensor) -> tuple[Tensor, Tensor]:
     return trainer.hard_pass(z, dithered=False).index, measures.deviation(z)
 
 
+def hard_snr_db(trainer: Trainer) -> Tensor:
+    """SNR of a trainer's networks with the hard quantizer on fresh data ``[S]``, dB."""
+    return _quality(trainer)["snr_db"]
+
+
 @torch.no_grad()
 def _quality(trainer: Trainer) -> dict[str, Tensor]:
     size = trainer.quantizer.size
     x, y = trainer.source.evaluation(
-        Draws(trainer.seeds, "evaluation"), max(_FRAMES, _FRAMES_PER_CODE * size)
+        trainer.draws("evaluation"), max(_FRAMES, _FRAMES_PER_CODE * size)
     )
     hard_out, soft_out, index = [], [], []
     relative = []
     trainer.progress = 1.0
-    for part in torch.split(x, _FRAMES, dim=1):  # bounds the distances to all codes
+    for part in torch.split(x, _FRAMES_AT_ONCE, dim=1):
         z = trainer.encoder(part)
         hard, trained = trainer.hard_pass(z), trainer.trained_pass(z)
         hard_out.append(trainer.decoder(hard.value))
@@ -186,15 +154,37 @@ def _gradient_variance(trainer: Trainer) -> Tensor:
     weights = list(trainer.encoder.parameters())
     found = []
     for _ in range(_GRADIENTS):
-        x, y = trainer.source.training(trainer.data, BATCH)
+        x, y = trainer.source.training(trainer.data, trainer.setup.batch)
         gradients = torch.autograd.grad(trainer.loss(x, y).sum(), weights)
         found.append(torch.cat([g.flatten(1) for g in gradients], dim=1))
     return measures.gradient_variance(found)
 
 
+def _scale_pressure(trainer: Trainer) -> Tensor:
+    """How much a step along the training gradient would enlarge the latents.
+
+    The derivative of the training loss with respect to the logarithm of the latents' scale about
+    their mean, negated, over the error: positive where training enlarges them. At a decoder that
+    has found the scale of its input, scaling the *quantized* values gains nothing, so mSTE's is 0;
+    straight-through it is what the quantization error costs, to first order, and never negative.
+    Noise comes from generators of its own: looking must not change the training.
+    """
+    noise, trainer.noise = trainer.noise, trainer.draws("diagnostics")
+    x, y = trainer.source.training(trainer.draws("diagnostics"), _PRESSURE_FRAMES)
+    z = trainer.encoder(x).detach().requires_grad_()
+    coded = trainer.trained_pass(z)
+    trainer.noise = noise
+    miss: Tensor = trainer.decoder(coded.value) - y
+    error = miss.square().mean((1, 2))
+    (gradient,) = torch.autograd.grad((error + coded.loss).sum(), z)
+    centred = z.detach() - z.detach().mean(1, keepdim=True)
+    push: Tensor = -(centred * gradient).sum((1, 2)) / error.detach()
+    return push.double()
+
+
 def _cosines(trainer: Trainer) -> dict[str, Tensor]:
     """`gradients.cosines`, with noise of its own: looking must not change the training."""
-    noise, trainer.noise = trainer.noise, Draws(trainer.seeds, "diagnostics")
+    noise, trainer.noise = trainer.noise, trainer.draws("diagnostics")
     try:
         return gradients.cosines(
             trainer.source,
@@ -202,31 +192,29 @@ def _cosines(trainer: Trainer) -> dict[str, Tensor]:
             trainer.decoder,
             trainer.trained_pass,
             lambda z: trainer.hard_pass(z, dithered=False),
-            trainer.seeds,
+            trainer.draws("diagnostics"),
         )
     finally:
         trainer.noise = noise
 
 
-def _limits(cell: Cell, trainer: Trainer, row: int) -> dict[str, float]:
+def _limits(cell: Cell, source: Source, row: int, seed: int, size: int) -> dict[str, float]:
     """``bound_db``, which nothing exceeds, and ``reference_db``, of a known good quantizer."""
     rate = cell.rate_bits / cell.features
-    if isinstance(trainer.source, Alphabet):
+    if isinstance(source, Alphabet):
         if cell.rate_bits >= cell.source_bits:
             return {"bound_db": math.inf, "reference_db": math.inf}
-        points = trainer.source.points[row]
-        best = bounds.alphabet_db(points, trainer.quantizer.size, trainer.seeds[row])
+        best = bounds.alphabet_db(source.points[row], size, seed)
         return {"bound_db": best, "reference_db": best}
     scalar = cell.quantizer in LEVELS and cell.stages == 1
-    if cell.source == "uniform":
-        reference = bounds.DB_PER_BIT * rate if scalar else math.nan
-        return {"bound_db": bounds.shannon_uniform_db(rate), "reference_db": reference}
-    reference = math.nan
-    if scalar:
+    bound, reference = bounds.shannon_db(cell.source, cell.features, rate), math.nan
+    if scalar and cell.source == "uniform":
+        reference = bounds.DB_PER_BIT * rate
+    elif scalar and cell.source == "gaussian":
         reference = bounds.lloyd_max(cell.levels).snr_db
     elif cell.quantizer in ("vq", "vq-ema", "simvq"):
-        reference = bounds.vector_gaussian_db(cell.features, trainer.quantizer.size)
-    return {"bound_db": bounds.shannon_gaussian_db(rate), "reference_db": reference}
+        reference = bounds.vector_db(cell.source, cell.features, size)
+    return {"bound_db": bound, "reference_db": reference}
 
 
 def _trial(
@@ -251,6 +239,8 @@ def _trial(
             reasons[name] = f"training left the finite numbers by step {lost}"
         elif name.startswith("gradient_cosine"):
             reasons[name] = NOISE
+        elif name == "growth_exponent":
+            reasons[name] = SHORT
         elif name in ("bound_db", "reference_db", "gap_db"):
             reasons[name] = NO_REFERENCE if math.isnan(value) else UNBOUNDED
         else:

@@ -6,7 +6,7 @@ and higher is not better.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ def cosines(
     decoder: Frames,
     trained: Pass,
     hard: Pass,
-    seeds: Sequence[int],
+    draws: Draws,
 ) -> dict[str, Tensor]:
     """Cosines of the training gradient with the smoothed gradient of the hard loss, ``[S]`` each.
 
@@ -41,7 +41,6 @@ def cosines(
         ``gradient_cosine_SCALE``, at the latents; ``gradient_cosine_encoder``, at the encoder's
         parameters with scale 1. NaN where the halves of the estimate do not agree.
     """
-    draws = Draws(seeds, "diagnostics")
     x, y = source.training(draws, _FRAMES)
     z = encoder(x)
     latents = z.detach().requires_grad_()

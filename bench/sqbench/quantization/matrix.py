@@ -5,16 +5,20 @@ from __future__ import annotations
 import itertools
 import tomllib
 from collections.abc import Collection, Sequence
-from dataclasses import fields
+from contextlib import suppress
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from sqbench.errors import InputError
 from sqbench.quantization.cell import BITS, LEVELS, Cell, known
+from sqbench.quantization.custom import Custom
 from sqbench.quantization.estimators import ESTIMATORS
 
 COMMITMENT = 0.25
 _STE_CL: dict[str, Any] = {"estimator": "ste", "commitment": COMMITMENT}
+OWN = "own"
+"""The block of third parties' methods."""
 _ALPHABETS = ((4, 2), (4, 4), (4, 6), (6, 4), (6, 6), (6, 8))
 """(bits of the source, bits of the code): below, at and above what the source needs."""
 
@@ -33,7 +37,7 @@ def load(name: str) -> list[Cell]:
 
 
 def default() -> list[Cell]:
-    """54 cells in the blocks A, A2, A3, B, B2, C and D."""
+    """56 cells in the blocks A, A2, A3, A4, B, B2, C and D."""
     cells: list[Cell] = []
 
     def add(block: str, **content: Any) -> None:
@@ -46,6 +50,9 @@ def default() -> list[Cell]:
     for source_bits in (4, 6):
         add("A2", source="alphabet", source_bits=source_bits, quantizer="vq", bits=6,
             estimator="ste")  # fmt: skip
+    for name in ("ste", "mste"):
+        add("A4", source="alphabet", source_bits=6, quantizer="vq", bits=6, estimator=name,
+            restarts=False)  # fmt: skip
     for name in ("ste", "mste"):
         add("A3", source="alphabet", source_bits=6, quantizer="vq-ema", bits=6, estimator=name)
     for levels in (2, 4, 8):
@@ -112,6 +119,12 @@ def _extension() -> list[Cell]:
         Cell(block="E5", quantizer="vq", steps=5000, **how, **six)
         for how in (_STE_CL, *_each("ste", "mste", "diveq", "soft"))
     ]
+    cells += [
+        Cell(block="F", source=source, quantizer="vq", bits=bits, **how)
+        for source in ("correlated", "student")
+        for bits in (4, 8)
+        for how in (_STE_CL, *_each("ste", "mste", "diveq", "soft", "rotation", "gaussian"))
+    ]
     return cells
 
 
@@ -151,6 +164,42 @@ def choose(
     return chosen
 
 
+def with_methods(cells: Sequence[Cell], methods: Sequence[Custom]) -> list[Cell]:
+    """The cells, and beside those of each source and quantizer the third party's.
+
+    A third party's quantizer comes beside ``vq``, with the estimators that it names.
+
+    Raises:
+        InputError: there is no cell that a method could be beside.
+    """
+    out = list(cells)
+    for method in methods:
+        beside: dict[str, Cell] = {}
+        for cell in cells:
+            for content in _own(cell, method):
+                with suppress(InputError):
+                    own = replace(
+                        cell, commitment=0.0, sharpness=None, custom=method, block=OWN, **content
+                    )
+                    beside.setdefault(own.identity, own)
+        if not beside:
+            raise InputError(
+                f"--method {method.path}:{method.name}",
+                expected="a cell in the matrix that it could be beside",
+                found="vector and scalar of the class fit none of them",
+            )
+        out += beside.values()
+    return out
+
+
+def _own(cell: Cell, method: Custom) -> list[dict[str, Any]]:
+    if not method.quantizer:
+        return [{"estimator": method.name}]
+    if cell.quantizer != "vq":
+        return []
+    return [{"quantizer": method.name, "estimator": name} for name in method.estimators]
+
+
 def _read(path: Path) -> list[Cell]:
     """Tables ``[[cell]]`` of `Cell`'s fields; a list of values stands for a cell each."""
     expected = "default, extended, or a TOML file with tables [[cell]]"
@@ -174,7 +223,7 @@ def _read(path: Path) -> list[Cell]:
 
 
 def _expanded(table: dict[str, Any], where: str) -> list[Cell]:
-    names = {f.name: f for f in fields(Cell)}
+    names = {f.name: f for f in fields(Cell) if f.name != "custom"}
     for name in table:
         known(f"{where}, field", name, names)
     missing = {"source", "quantizer", "estimator"} - table.keys()
@@ -193,15 +242,17 @@ def _expanded(table: dict[str, Any], where: str) -> list[Cell]:
 def _typed(value: Any, name: str, where: str) -> Any:
     kinds: dict[str, tuple[type, ...]] = {
         "source": (str,), "quantizer": (str,), "estimator": (str,), "block": (str,),
-        "commitment": (int, float), "sharpness": (tuple,),
+        "commitment": (int, float), "sharpness": (tuple,), "restarts": (bool,),
     }  # fmt: skip
     wanted = kinds.get(name, (int,))
     numbers = not isinstance(value, tuple) or all(type(v) in (int, float) for v in value)
     if type(value) not in wanted or not numbers:
         raise InputError(
             f"{where}, {name}",
-            expected=" or ".join({int: "a whole number", float: "a number", str: "a text",
-                                  tuple: "two numbers"}[kind] for kind in wanted),
+            expected=" or ".join(
+                {int: "a whole number", float: "a number", str: "a text", tuple: "two numbers",
+                 bool: "true or false"}[kind] for kind in wanted
+            ),
             found=repr(value),
         )  # fmt: skip
     return float(value) if name == "commitment" else value

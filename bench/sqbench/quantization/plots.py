@@ -34,25 +34,29 @@ _SPREAD = 0.14
 
 def draw(cells: Sequence[Cell], trials: Trials, folder: Path) -> list[Path]:
     """Draw all plots that the results allow; returns their paths."""
+    paths = []
+    for name, figure in figures(cells, trials).items():
+        paths.append(folder / f"{name}.png")
+        figure.savefig(paths[-1], dpi=130)
+    return paths
+
+
+def figures(cells: Sequence[Cell], trials: Trials) -> dict[str, Figure]:
+    """All plots that the results allow, by name."""
     there = [cell for cell in cells if values(trials.get(cell.identity, ()), "snr_db")]
     if not there:
-        return []
+        return {}
     colours = _colours(there)
     steps = statistics.mode(
         cell.steps for cell in there
     )  # what trained longer is no point of a line
     alike = [cell for cell in there if cell.steps == steps]
-    figures = {
+    drawn = {
         "snr_over_bits": _snr_over_bits(alike, trials, colours),
         "latent_growth": _latent_growth(alike, trials, colours),
         "codebook_usage": _codebook_usage(there, trials, colours),
     }
-    paths = []
-    for name, figure in figures.items():
-        if figure is not None:
-            paths.append(folder / f"{name}.png")
-            figure.savefig(paths[-1], dpi=130)
-    return paths
+    return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
 def _colours(cells: Sequence[Cell]) -> dict[str, str]:
@@ -143,8 +147,11 @@ def _reference_lines(
         if known:
             line(known, "--", "k-means of the points")
         return
-    shannon = bounds.shannon_gaussian_db if cell.source == "gaussian" else bounds.shannon_uniform_db
-    line([(bits, shannon(bits / cell.features)) for bits in rates], "-", "Shannon")
+    limits = [
+        (bits, bounds.shannon_db(cell.source, cell.features, bits / cell.features))
+        for bits in rates
+    ]
+    line(limits, "-", "Shannon")
     if cell.source == "uniform":
         label = "uniform quantizer"
     elif cell.quantizer in LEVELS:
@@ -153,7 +160,7 @@ def _reference_lines(
         label = "k-means of samples"
         counts = {bits: round(2 ** (bits / cell.features)) for bits in rates}
         whole = [bits for bits in rates if bits % cell.features == 0]
-        if whole:
+        if whole and cell.source == "gaussian":
             line([(b, bounds.lloyd_max(counts[b]).snr_db) for b in whole], ":", "Lloyd-Max")
     if known:
         line(known, "--", label)

@@ -49,6 +49,10 @@ class Quantizer(nn.Module):
         """The levels of each channel ``[D, L]``; scalar quantizers have them."""
         raise NotImplementedError
 
+    def part(self, rows: slice) -> Quantizer:
+        """What the quantizer is to these of its stacked rows."""
+        return self
+
     def initialise(self, z: Tensor, draws: Draws) -> None:
         """Start from latents ``[S, n, D]`` of the untrained encoder."""
 

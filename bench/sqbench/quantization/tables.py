@@ -7,26 +7,25 @@ import io
 import json
 import math
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.experiment import Trial
-from sqbench.report.grid import Grid, GridCell, Head, to_latex, to_markdown, to_rich
+from sqbench.report.grid import Grid, GridCell, Head
+from sqbench.report.render import render as render_report
 
 Trials = Mapping[str, Sequence[Trial]]
 """Cell identity to its trials."""
 
 NOTHING = "\u2013"
-_WIDTH = 150
 _COLUMNS = (
     ("snr_db", "SNR", "(dB)", ".2f"),
     ("gap_db", "Gap to", "bound", ".2f"),
+    ("growth", "Latent", "growth", ".3g"),
     ("train_test_gap_db", "Train \u2212", "hard", ".2f"),
     ("entropy_bits", "Effective", "bits", ".2f"),
     ("usage", "Codes", "used", ".0%"),
-    ("growth", "Latent", "growth", ".3g"),
     ("relative_noise", "Noise", "(rel.)", ".2f"),
     ("churn", "Index", "churn", ".0%"),
     ("gradient_variance", "Gradient", "variance", ".2g"),
@@ -41,52 +40,72 @@ _NOTES = (
 )
 
 
-def render(cells: Sequence[Cell], trials: Trials, format: str) -> str:
-    """The table as a text ending in a newline; ``format`` is one of ``cli.table.FORMATS``."""
-    if format == "csv":
-        return _csv(cells, trials)
-    if format == "json":
-        return _json(cells, trials)
-    grid = _grid(cells, trials)
-    if format == "markdown":
-        return to_markdown(grid)
-    if format == "latex":
-        return to_latex(grid)
-    from rich.console import Console
-    from rich.text import Text
+def render(
+    cells: Sequence[Cell], trials: Trials, format: str, *, width: int | None = None,
+    color: bool = False,
+) -> str:  # fmt: skip
+    """The table as a text ending in a newline; ``format`` is one of ``report.render.FORMATS``.
 
-    stream = io.StringIO()
-    tty = sys.stdout.isatty()
-    console = Console(
-        file=stream, width=None if tty else _WIDTH, force_terminal=tty, no_color=not tty,
-        highlight=False,
-    )  # fmt: skip
-    level = 0 if (console.width or 0) >= _WIDTH else 1
-    console.print(to_rich(grid, level=level))
-    for note in grid.notes:
-        console.print(Text(note, style="dim"))
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+    Args:
+        width: of the terminal: columns that do not fit are left out, the last first, and named.
+    """
+    if format != "rich" or width is None:
+        return render_report(_Printed(cells, trials), format, color=color)
+    for shown in range(len(_COLUMNS), 0, -1):
+        form = _Printed(cells, trials, shown)
+        plain = render_report(form, width=width)
+        if shown == 1 or max(map(len, plain.splitlines())) <= width:
+            break
+    return render_report(form, width=width, color=color) if color else plain
 
 
-def _grid(cells: Sequence[Cell], trials: Trials) -> Grid:
+class _Printed:
+    """A `sqbench.report.render.Printable`, with so many of the columns of numbers."""
+
+    def __init__(self, cells: Sequence[Cell], trials: Trials, shown: int | None = None) -> None:
+        self.cells, self.trials = cells, trials
+        self.columns = _COLUMNS[:shown]
+
+    def grids(self) -> list[Grid]:
+        return [grid(self.cells, self.trials, self.columns)]
+
+    def to_csv(self) -> str:
+        return _csv(self.cells, self.trials)
+
+    def to_json(self) -> str:
+        return _json(self.cells, self.trials)
+
+
+def grid(
+    cells: Sequence[Cell], trials: Trials, columns: Sequence[tuple[str, str, str, str]] = _COLUMNS
+) -> Grid:
+    """Rows in groups of one source, quantizer and rate."""
     groups: dict[tuple[object, ...], list[Cell]] = {}
     for cell in cells:
-        group = (cell.source_name, cell.quantizer.partition("-")[0], cell.rate_bits, cell.steps)
-        groups.setdefault(group, []).append(cell)
+        kind = "vq" if cell.own_quantizer else cell.quantizer.partition("-")[0]
+        groups.setdefault(
+            (cell.source_name, kind, cell.rate_bits, cell.steps, cell.restarts), []
+        ).append(cell)
     heads = [Head(title=name, number=False) for name in ("Source", "Quantizer")]
     heads += [Head(title="Bits"), Head(title="Estimator", number=False)]
-    heads += [Head(title=title, below=below) for _, title, below, _ in _COLUMNS]
+    heads += [Head(title=title, below=below) for _, title, below, _ in columns]
     seeds = max((len(found) for found in trials.values()), default=0)
-    lost = _losses(cells, trials)
+    notes = [*_NOTES, *_losses(cells, trials)]
+    if len(columns) < len(_COLUMNS):
+        hidden = [f"{title} {below}".strip().lower() for _, title, below, _ in _COLUMNS]
+        notes.append(f"Not shown, for want of width: {', '.join(hidden[len(columns) :])}.")
     return Grid(
         title=f"quantize: {len(cells)} cells x {seeds} seeds",
         heads=heads,
-        groups=[_rows(group, trials) for group in groups.values()],
-        notes=[*_NOTES, *lost],
+        groups=[_rows(group, trials, columns) for group in groups.values()],
+        notes=notes,
+        whole=True,
     )
 
 
-def _rows(cells: Sequence[Cell], trials: Trials) -> list[list[GridCell]]:
+def _rows(
+    cells: Sequence[Cell], trials: Trials, columns: Sequence[tuple[str, str, str, str]]
+) -> list[list[GridCell]]:
     medians = {cell.identity: median(trials.get(cell.identity, ()), "snr_db") for cell in cells}
     there = [value for value in medians.values() if value is not None]
     best = max(there) if len(there) > 1 else math.nan
@@ -98,8 +117,9 @@ def _rows(cells: Sequence[Cell], trials: Trials) -> list[list[GridCell]]:
         row = [GridCell(text=cell.source_name), GridCell(text=f"{cell.quantizer}{levels}{stages}")]
         row.append(GridCell(text=f"{cell.rate_bits:.4g}"))
         longer = f" ({cell.steps} steps)" if cell.steps != Cell.steps else ""
-        row.append(GridCell(text=f"{cell.method}{longer}"))
-        for metric, _, _, form in _COLUMNS:
+        alone = "" if cell.restarts else " (no restarts)"
+        row.append(GridCell(text=f"{cell.method}{longer}{alone}"))
+        for metric, _, _, form in columns:
             value = median(found, metric)
             numbers = values(found, metric)
             mark = "\u2020" if len(numbers) < len(found) and metric == "snr_db" else ""
@@ -162,6 +182,7 @@ def _json(cells: Sequence[Cell], trials: Trials) -> str:
     content = [
         {
             **asdict(cell),
+            "custom": cell.custom and f"{cell.custom.path}:{cell.custom.name}",
             "cell": cell.identity,
             "label": cell.label,
             "rate_bits": cell.rate_bits,

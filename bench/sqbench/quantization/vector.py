@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Literal
 
 import torch
@@ -26,7 +27,9 @@ class VectorQuantizer(Quantizer):
             the latents that chose them), ``end-to-end`` (the estimator's gradient), or
             ``transform`` (SimVQ, Zhu et al. 2024: a frozen codebook times a learned matrix, with
             the loss).
-        commitment: weight of ``|z - sg c|^2``.
+        commitment: weight of ``|z - sg c|^2``; one number, or ``[S]``.
+        codebook_weights: of the codebook's loss ``[S]``, 0 where the estimator trains the codes
+            itself; 1 where not given.
         cosine: look up by angle, and return the code as it is (DAC).
     """
 
@@ -37,12 +40,14 @@ class VectorQuantizer(Quantizer):
         size: int,
         *,
         codebook: Codebook,
-        commitment: float = 0.0,
+        commitment: float | Tensor = 0.0,
+        codebook_weights: Tensor | None = None,
         cosine: bool = False,
     ) -> None:
         super().__init__()
         self.width, self.size, self.codebook = width, size, codebook
-        self.commitment, self.cosine = commitment, cosine
+        self.commitment, self.codebook_weights = commitment, codebook_weights
+        self.cosine, self.rows = cosine, slice(None)
         self.table = nn.Parameter(
             torch.zeros(seeds, size, width), requires_grad=codebook in ("loss", "end-to-end")
         )
@@ -55,7 +60,13 @@ class VectorQuantizer(Quantizer):
 
     def codes(self) -> Tensor:
         """The codebook ``[S, size, width]``."""
-        return self.table @ self.transform if self.codebook == "transform" else self.table
+        table = self.table[self.rows]
+        return table @ self.transform[self.rows] if self.codebook == "transform" else table
+
+    def part(self, rows: slice) -> VectorQuantizer:
+        view = copy.copy(self)
+        view.rows = rows
+        return view
 
     def initialise(self, z: Tensor, draws: Draws) -> None:
         with torch.no_grad():
@@ -75,11 +86,19 @@ class VectorQuantizer(Quantizer):
         lengths = codes.square().sum(-1)[:, None] + z.square().sum(-1, keepdim=True)
         return torch.baddbmm(lengths, z, codes.mT, alpha=-2)
 
+    def nearest(self, z: Tensor) -> Tensor:
+        """Indices ``[S, N]`` of the codes that are nearest."""
+        codes = self.compared(self.codes())
+        # Without the latents' own length, which all codes share; and by `min`, as `argmin` takes
+        # twice its time on a CPU.
+        bias = codes.square().sum(-1)[:, None]
+        return torch.baddbmm(bias, self.compared(z), codes.mT, alpha=-2).min(-1).indices
+
     def forward(
         self, z: Tensor, estimate: Estimate | None = None, dither: Tensor | None = None
     ) -> Quantized:
         with torch.no_grad():
-            index = self.distances(z).argmin(-1)
+            index = self.nearest(z)
         q = _picked(self.codes(), index)
         if estimate is not None:
             self.last = z.detach(), index
@@ -89,8 +108,9 @@ class VectorQuantizer(Quantizer):
     def _loss(self, z: Tensor, q: Tensor) -> Tensor:
         loss = zero_loss(z)
         if self.codebook in ("loss", "transform"):
-            loss = loss + (z.detach() - q).square().mean((1, 2))
-        if self.commitment:
+            own = (z.detach() - q).square().mean((1, 2))
+            loss = loss + (own if self.codebook_weights is None else self.codebook_weights * own)
+        if isinstance(self.commitment, Tensor) or self.commitment:
             loss = loss + self.commitment * (z - q.detach()).square().mean((1, 2))
         return loss
 

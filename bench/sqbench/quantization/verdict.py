@@ -8,9 +8,15 @@ from dataclasses import dataclass
 
 from sqbench.quantization.cell import Cell
 from sqbench.quantization.experiment import Trial
-from sqbench.quantization.tables import values
+from sqbench.quantization.tables import median, values
 
 NOT_RUN = "not run"
+THEORY = "theory"
+"""Holds for every correct implementation, whatever its sizes."""
+REPLICATION = "replication"
+"""What others found, at their sizes; not to see it again is a finding, not an error."""
+REGRESSION = "regression"
+"""What this code does, with a margin; a failure says that something has changed."""
 Found = tuple[Cell, Sequence[Trial]] | None
 """A cell with its trials; ``None`` where there are none."""
 
@@ -24,6 +30,7 @@ class Verdict:
         what: is compared, on which cell.
         measured: value, or values, as text.
         wanted: the threshold as text.
+        kind: `THEORY`, `REPLICATION` or `REGRESSION`.
         passed: ``None`` where there is nothing to judge: results are missing, or the number is
             only reported.
     """
@@ -33,6 +40,19 @@ class Verdict:
     measured: str
     wanted: str
     passed: bool | None
+    kind: str = ""
+
+    @property
+    def fails(self) -> bool:
+        """Whether something is wrong here: a finding that is not seen again is no failure."""
+        return self.passed is False and self.kind != REPLICATION
+
+    @property
+    def word(self) -> str:
+        """``ok``, ``FAILED``, ``differs`` (a finding that is not seen again), or a dash."""
+        if self.passed is None:
+            return "-"
+        return "ok" if self.passed else "FAILED" if self.fails else "differs"
 
 
 def each(
@@ -49,6 +69,31 @@ def each(
         wanted=wanted,
         passed=len(numbers) == len(trials) and all(map(fits, numbers)),
     )
+
+
+def middle(
+    name: str, what: str, found: Found, metric: str, wanted: str, fits: Callable[[float], bool]
+) -> Verdict:
+    """The median over seeds against a threshold."""
+    if found is None:
+        return absent(name, what)
+    cell, trials = found
+    value = median(trials, metric)
+    return judged(name, f"median of {what} ({cell.label})", value, wanted,
+                  value is not None and fits(value))  # fmt: skip
+
+
+def compared(
+    name: str, what: str, found: Found, other: Found, metric: str, wanted: str,
+    fits: Callable[[float, float], bool],
+) -> Verdict:  # fmt: skip
+    """Medians of two cells: their ratio as a text, both against each other by ``fits``."""
+    if found is None or other is None:
+        return absent(name, what)
+    a, b = median(found[1], metric), median(other[1], metric)
+    ratio = a / b if a is not None and b else None
+    return judged(name, f"{what} ({found[0].label})", ratio, wanted,
+                  a is not None and b is not None and fits(a, b))  # fmt: skip
 
 
 def lowest(name: str, what: str, found: Found, metric: str, least: float) -> Verdict:

@@ -13,7 +13,7 @@ from sqbench.tasks.base import Quantity
 from sqbench.tasks.catalogue import TASKS
 from sqbench.tasks.evaluators.catalogue import CHOICES
 
-OFFLINE = frozenset(CHOICES["offline"].values())
+OFFLINE = frozenset({*CHOICES["offline"].values(), "pocketsphinx"})
 """Evaluators whose values never stand without their interval, and are never called best."""
 
 
@@ -49,10 +49,14 @@ def applied_columns(rows: Sequence[Heard], *, published: bool) -> list[Applied]:
         return []
     found = []
     for name, each in TASKS.items():
-        if published:
-            seen.setdefault(name, {})[CHOICES["protocol"][name]] = None
-        for evaluator in seen.get(name, ()):
-            found += [_applied(name, evaluator, q) for q in each.quantities if q.shown]
+        shown = [quantity for quantity in each.quantities if quantity.shown]
+        protocol = CHOICES["protocol"][name]
+        ours = seen.get(name, {})
+        for evaluator in ours:
+            found += [_applied(name, evaluator, quantity) for quantity in shown]
+        if published and protocol not in ours:
+            fields = paper.ApplicationRow.__annotations__
+            found += [_applied(name, protocol, q) for q in shown if q.name in fields]
     return found
 
 
@@ -65,6 +69,7 @@ def _applied(task: str, evaluator: str, quantity: Quantity) -> Applied:
         digits=1,
         direction=quantity.direction,
         scores=True,
+        group="application",
     )
     return Applied(column=column, task=task, evaluator=evaluator, quantity=quantity.name)
 
@@ -105,6 +110,7 @@ def notes(
         sets = ", ".join(f"{name} ({n})" for name, n in sorted(one.sets.items()))
         part = "" if one.selected == one.total else f", {one.selected} of {one.total} clips"
         yield f"{names} by {evaluator}: {sets}{part}."
+        yield from _left_out(rows, task, evaluator)
     offline = dict.fromkeys(e.evaluator for e in columns if e.evaluator in OFFLINE)
     if offline:
         yield (
@@ -127,3 +133,17 @@ def notes(
                 f"† {label}: {task} by {evaluator} {one.heard} of {one.expected} heard; "
                 f"{'; '.join(filter(None, [reasons, *rest]))}."
             )
+
+
+def _left_out(rows: Mapping[str, Heard], task: str, evaluator: str) -> Iterator[str]:
+    """Clips that were heard and have no part in a shown quantity, where there are some."""
+    for quantity in TASKS[task].quantities:
+        reasons: dict[str, list[str]] = {}
+        for label, heard in rows.items():
+            one = heard.get((task, evaluator))
+            for reason, n in one.values[quantity.name].left_out.items() if one else ():
+                reasons.setdefault(reason, []).append(f"{label} {n}")
+        if quantity.shown:
+            for reason, counts in reasons.items():
+                of = ", ".join(counts)
+                yield f"{quantity.title} by {evaluator} leaves out, as {reason}: {of}."

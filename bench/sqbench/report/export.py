@@ -161,8 +161,8 @@ def _log(dataset: str, sets: Mapping[str, SetScore]) -> str:
 
 
 def _averages(row: Row) -> Iterator[str]:
-    for category, metrics in SIGNAL_METRICS.items():
-        for metric in metrics:
+    for category in ("speech", "audio"):
+        for metric in SIGNAL_METRICS[category]:
             cell = row.cells.get(column(category, metric))
             value = math.nan if cell is None or cell.value is None else cell.value
             yield f"Average {_SLT_AVERAGES[metric]} for {category} datasets: {_plain(value)}"

@@ -16,11 +16,19 @@ NOTHING = "\u2013"  # an en dash: no value
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """A column's head: title, what belongs beneath it, and whether its cells are numbers."""
+    """A column's head: title, what belongs beneath it, and whether its cells are numbers.
+
+    ``group`` is shown above the first of neighbours that share it, where there are several groups.
+    Where a terminal is too narrow, what is ``spare`` goes first, and neighbours of one ``block``
+    stay together.
+    """
 
     title: str
     below: str = ""
     number: bool = True
+    group: str = ""
+    block: str = ""
+    spare: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +43,23 @@ class GridCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Rows in groups, with a title above and notes below."""
+    """Rows in groups, with a title above and notes below; one that is ``whole`` is never put into
+    blocks, as its rows are not told by their first column alone."""
 
     title: str
     heads: Sequence[Head]
     groups: Sequence[Sequence[Sequence[GridCell]]]
     notes: Sequence[str] = ()
+    whole: bool = False
+
+
+def of_columns(grid: Grid, columns: Sequence[int]) -> Grid:
+    """The grid with these of its columns, without title and notes."""
+    return Grid(
+        title="",
+        heads=[grid.heads[i] for i in columns],
+        groups=[[[row[i] for i in columns] for row in group] for group in grid.groups],
+    )
 
 
 LEVELS = (0, 1, 2)
@@ -62,9 +81,11 @@ def to_rich(grid: Grid, *, level: int = 0) -> RichTable:
         padding=(0, 0, 0, 1),
         show_edge=False,
     )
-    for head in grid.heads:
+    above = _groups(grid.heads)
+    for index, head in enumerate(grid.heads):
+        top = [above.get(index, "")] if above else []
         table.add_column(
-            f"{head.title}\n{head.below}" if head.below else head.title,
+            "\n".join([*top, head.title, *filter(None, [head.below])]),
             justify="right" if head.number else "left",
             no_wrap=True,
         )
@@ -79,6 +100,16 @@ def to_rich(grid: Grid, *, level: int = 0) -> RichTable:
             table.add_row(*next(lines))
         table.add_section()
     return table
+
+
+def _groups(heads: Sequence[Head]) -> dict[int, str]:
+    """Names of groups by the first column of each; none where there is but one."""
+    named = {
+        index: head.group
+        for index, head in enumerate(heads)
+        if head.group and (index == 0 or heads[index - 1].group != head.group)
+    }
+    return named if len(set(named.values())) > 1 else {}
 
 
 def _name(cell: GridCell, level: int) -> Text:
@@ -114,7 +145,11 @@ def _numbers(cells: Sequence[GridCell], head: Head, level: int) -> list[Text]:
 
 def to_markdown(grid: Grid) -> str:
     """The grid as a Markdown table, notes as a list."""
-    heads = [" ".join(filter(None, (head.title, head.below))) for head in grid.heads]
+    above = _groups(grid.heads)
+    heads = [
+        " ".join(filter(None, (above.get(i, "") and f"{above[i]}:", head.title, head.below)))
+        for i, head in enumerate(grid.heads)
+    ]
     lines = [f"**{_pipes(grid.title)}**", ""] if grid.title else []
     lines.append(_markdown_line(heads))
     lines.append(_markdown_line(["---:" if head.number else ":---" for head in grid.heads]))
@@ -151,6 +186,19 @@ def to_latex(grid: Grid) -> str:
 
 
 def _latex_heads(heads: Sequence[Head]) -> Iterator[str]:
+    above = _groups(heads)
+    if above:
+        cells, rules, index = [], [], 0
+        while index < len(heads):
+            width = 1
+            if index in above:
+                while index + width < len(heads) and heads[index + width].group == above[index]:
+                    width += 1
+                rules.append(rf"\cmidrule(lr){{{index + 1}-{index + width}}}")
+            cells.append(rf"\multicolumn{{{width}}}{{c}}{{{_latex(above.get(index, ''))}}}")
+            index += width
+        yield " & ".join(cells) + r" \\"
+        yield "".join(rules)
     yield " & ".join(_latex(head.title) for head in heads) + r" \\"
     if any(head.below for head in heads):
         yield " & ".join(_latex(head.below) for head in heads) + r" \\"

@@ -185,8 +185,9 @@ class Progress:
         sums = self._sums[codec]
         lost = False
         for record in records:
+            kind = record["category"]
             if record["value"] is not None and record["metric"]:
-                name = f"{'' if record['category'] == 'speech' else 'audio '}{record['metric']}"
+                name = f"{'' if kind == 'speech' else f'{kind} '}{record['metric']}"
                 total, n = sums.get(name, (0.0, 0))
                 sums[name] = (total + record["value"], n + 1)
             elif record["status"] in ("failed", "undefined") and record["metric"]:

@@ -8,6 +8,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sqbench.errors import InputError
@@ -107,9 +108,11 @@ def _pieces(grids: Sequence[Grid], width: int | None) -> list[RenderableType]:
 
     pieces: list[RenderableType] = []
     for each in grids:
-        pieces.append(_fitting(each, width))
-        pieces.append(Text())
-        pieces += [Text(note, style="dim") for note in each.notes]
+        tables, left_out = _fitting(each, width)
+        for table in tables:
+            pieces += [table, Text()]
+        notes = [*each.notes, *([left_out] if left_out else [])]
+        pieces += [Text(note, style="dim") for note in notes]
         pieces.append(Text())
     return pieces[:-1]
 
@@ -136,11 +139,65 @@ def _rich(grids: Sequence[Grid], width: int | None, color: bool) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _fitting(each: Grid, width: int | None) -> RenderableType:
-    """The widest form of the table that fits, or the narrowest there is."""
-    forms = [grid.to_rich(each, level=level) for level in grid.LEVELS]
-    fitting = (form for form in forms if width is None or _natural(form) <= width)
-    return next(fitting, forms[-1])
+def _fitting(each: Grid, width: int | None) -> tuple[list[RenderableType], str]:
+    """The widest form of the table that fits: whole, without what is spare, or in blocks.
+
+    Returns:
+        One table or several, and what to say of columns that are left out.
+    """
+    if width is None:
+        return [grid.to_rich(each)], ""
+    if whole := _fit(each, width):
+        return [whole], ""
+    if each.whole:
+        return [grid.to_rich(each, level=grid.LEVELS[-1])], ""
+    kept = [i for i, head in enumerate(each.heads) if not head.spare]
+    spare = [head.title for head in each.heads if head.spare]
+    left_out = ""
+    if spare:
+        left_out = f"{', '.join(spare)}: left out, the terminal is narrow (--format markdown)."
+    fewer = replace(grid.of_columns(each, kept), title=each.title)
+    if narrow := _fit(fewer, width):
+        return [narrow], left_out
+    blocks = _blocks(fewer, width)
+    tables = []
+    for number, columns in enumerate(blocks):
+        part = grid.of_columns(fewer, columns)
+        part = replace(part, title=each.title) if number == 0 else part
+        tables.append(_fit(part, width) or grid.to_rich(part, level=grid.LEVELS[-1]))
+    return tables, left_out
+
+
+def _fit(each: Grid, width: int) -> RenderableType | None:
+    forms = (grid.to_rich(each, level=level) for level in grid.LEVELS)
+    return next((form for form in forms if _natural(form) <= width), None)
+
+
+def _blocks(each: Grid, width: int) -> list[list[int]]:
+    """Columns for tables one below the other, each with the first column."""
+    runs: list[list[int]] = []
+    for i in range(1, len(each.heads)):
+        if runs and each.heads[i].block == each.heads[runs[-1][-1]].block:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+
+    def fits(columns: list[int]) -> bool:
+        return _fit(grid.of_columns(each, [0, *columns]), width) is not None
+
+    blocks: list[list[int]] = []
+    for run in runs:
+        if blocks and fits(blocks[-1] + run):
+            blocks[-1] += run
+        elif fits(run):
+            blocks.append(run)
+        else:
+            for i in run:  # too wide by itself: as many as fit
+                if blocks and i != run[0] and fits([*blocks[-1], i]):
+                    blocks[-1].append(i)
+                else:
+                    blocks.append([i])
+    return [[0, *block] for block in blocks]
 
 
 def _natural(piece: RenderableType) -> int:
@@ -164,16 +221,28 @@ def _section_grid(section: Section, notes: tuple[str, ...]) -> Grid:
     originals = [row for row in section.rows if row.original]
     ours = [row for row in section.rows if not (row.published or row.original)]
     theirs = [row for row in section.rows if row.published]
+    columns = _seen(section)
     return Grid(
         title=f"{section.source} ({section.protocol})",
-        heads=[Head(title="Model", number=False), *map(head, section.columns)],
+        heads=[Head(title="Model", number=False), *map(head, columns)],
         groups=[
-            [_model_row(row, section.columns) for row in group]
+            [_model_row(row, columns) for row in group]
             for group in (originals, ours, theirs)
             if group
         ],
         notes=[*section.notes, *notes],
     )
+
+
+def _seen(section: Section) -> tuple[Column, ...]:
+    """The columns for people: where only evaluators were asked, none of the signal metrics."""
+    metrics = {column.key for column in section.columns if column.scores and not column.by}
+    measured = any(
+        row.entries[key].value is not None or row.entries[key].text
+        for row in section.rows
+        for key in metrics & row.entries.keys()
+    )
+    return tuple(c for c in section.columns if measured or c.key not in metrics)
 
 
 def _model_row(row: TableRow, columns: tuple[Column, ...]) -> list[GridCell]:
@@ -263,15 +332,29 @@ def _csv(report: Report) -> str:
         )
     section = report.sections[0]
     applied = [column.key for column in section.columns if column.by]
-    ends = [f"{key}_{end}" for key in applied for end in ("low", "high")]
-    writer.writerow([*CSV_HEADER, *applied, *ends])
+    # The fixed columns first, there or not; a suite that is asked for has its own.
+    metrics = [] if section.suite is not None else list(CSV_HEADER[1:])
+    metrics += [c.key for c in section.columns if not c.by and c.key not in metrics]
+    intervals_of = [key for key in metrics if _any_interval(section.rows, key)] + applied
+    ends = [f"{key}_{end}" for key in intervals_of for end in ("low", "high")]
+    writer.writerow(["model", *metrics, *applied, *ends])
     for row in section.rows:
-        entries = [row.entries.get(key) for key in (*CSV_HEADER[1:], *applied)]
-        intervals = [entry.interval if entry else None for entry in entries[len(CSV_HEADER) - 1 :]]
-        values = [entry.value if entry else None for entry in entries]
+        values = [_of(row, key) for key in (*metrics, *applied)]
+        intervals = [
+            row.entries[key].interval if key in row.entries else None for key in intervals_of
+        ]
         values += [end for i in intervals for end in ((i.low, i.high) if i else (None, None))]
         writer.writerow([row.label, *map(_exact, values)])
     return stream.getvalue()
+
+
+def _any_interval(rows: Sequence[TableRow], key: str) -> bool:
+    entries = [row.entries[key] for row in rows if key in row.entries]
+    return any(entry.interval is not None and entry.interval.low is not None for entry in entries)
+
+
+def _of(row: TableRow, key: str) -> float | None:
+    return row.entries[key].value if key in row.entries else None
 
 
 def _exact(value: float | None) -> str:

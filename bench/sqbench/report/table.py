@@ -5,14 +5,14 @@ One section per source and protocol, as values of different data or rules are no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqbench.errors import InputError
 from sqbench.published import rows as paper
 from sqbench.report import applied, notes
 from sqbench.report.applied import Applied
-from sqbench.report.columns import FIXED, Column, columns_for
+from sqbench.report.columns import FIXED, GROUPS, Column, columns_for
 from sqbench.statistics import N_BOOT, NOT_ASKED, Interval, bootstrap
 from sqbench.store import versions
 from sqbench.store.aggregate import Failures
@@ -68,13 +68,14 @@ class TableRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """The rows of one source under one protocol."""
+    """The rows of one source under one protocol; ``suite`` if only one's columns were wanted."""
 
     source: str
     protocol: str
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...]
+    suite: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,7 @@ def build(
     paper: bool = False,
     source: str | None = None,
     protocol: str | None = None,
+    suite: str | None = None,
     codecs: Sequence[str] = (),
     all_versions: bool = False,
     n_boot: int = N_BOOT,
@@ -114,12 +116,16 @@ def build(
         paper: add the paper's Table 1, and Table 2 where applications were run, after ours.
         source: keep this source only.
         protocol: keep this protocol only.
+        suite: ``signal``, ``perceptual`` or ``application``: no scores of another; the row of the
+            paper's figures needs the signal ones.
         codecs: keep these only (`sqbench.store.versions.chosen`).
         all_versions: also versions of a codec that a newer one stands for.
 
     Raises:
-        InputError: no results, or an unknown ``sort``, ``source`` or ``protocol``.
+        InputError: no results, or an unknown ``sort``, ``source``, ``protocol`` or ``suite``.
     """
+    if suite is not None and suite not in GROUPS:
+        raise InputError(f"--suite {suite}", expected=f"one of {', '.join(GROUPS)}")
     found = _chosen(aggregate_rows(store, failures=failures), store, source, protocol)
     found, hidden = versions.chosen(found, codecs, all_versions=all_versions)
     often = applied.resamples(ci, n_boot)
@@ -130,6 +136,10 @@ def build(
         of_rows = [heard.get((row.source, row.codec_id), {}) for row in rows]
         listened = applied.applied_columns(of_rows, published=paper)
         columns = (*columns_for(rows), *(each.column for each in listened))
+        if suite is not None:
+            columns = tuple(each for each in columns if each.group in ("", suite))
+            rows = [_only(row, {each.key for each in columns}) for row in rows]
+            listened = listened if suite == "application" else []
         ours = [
             _table_row(row, columns, ci, n_boot, seed, of_row, listened)
             for row, of_row in zip(rows, of_rows, strict=True)
@@ -147,6 +157,7 @@ def build(
                 source=key[0],
                 protocol=key[1],
                 columns=columns,
+                suite=suite,
                 rows=(*top, *ours, *theirs),
                 notes=(
                     *notes.of_section(
@@ -164,6 +175,14 @@ def build(
         )
     said = filter(None, (versions.note(hidden), *notes.of_store(store)))
     return Table(sections=tuple(sections), failures=failures, notes=tuple(said))
+
+
+def _only(row: Row, keys: Collection[str]) -> Row:
+    """A row without the cells of other columns, and what is said of them."""
+    cells = {key: cell for key, cell in row.cells.items() if key in keys}
+    metrics = {cell.metric for cell in cells.values()}
+    reasons = {key: count for key, count in row.reasons.items() if key[0] in metrics}
+    return replace(row, cells=cells, reasons=reasons)
 
 
 def _chosen(rows: list[Row], store: Store, source: str | None, protocol: str | None) -> list[Row]:

@@ -14,8 +14,8 @@ from typing import Any, Literal, NoReturn, Union, cast, get_args, get_origin, ge
 
 from sqbench.store.record import SCHEMA, Observation, Record
 
-_LATER = ("metric_identity", "direction")
-"""Fields that records of earlier versions do not have."""
+_LATER, _LATER_HEARD = ("metric_identity", "direction"), ("heard_sha256",)
+"""Fields that records, and observations, of earlier versions do not have."""
 
 _DIGITS = 18
 """Integers of more digits do not fit 64 bits, and a float of them may be infinite."""
@@ -36,9 +36,8 @@ def record(line: bytes) -> Record | Observation:
     found = _object(line)
     heard = found.get("kind") == "observation"
     fields = _OBSERVATION_FIELDS if heard else _FIELDS
-    if not heard:
-        for name in _LATER:
-            found.setdefault(name, None)
+    for name in _LATER_HEARD if heard else _LATER:
+        found.setdefault(name, None)
     if missing := fields.keys() - found.keys():
         raise ValueError(f"fields missing: {', '.join(sorted(missing))}")
     for name, (types, values) in fields.items():

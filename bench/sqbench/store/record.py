@@ -1,9 +1,10 @@
 """The records: one JSON object a line, flat enough for a data frame, traceable to weights and data.
 
-Four kinds share a file. A ``score`` record is one metric on one utterance; a ``coding`` record is
+Five kinds share a file. A ``score`` record is one metric on one utterance; a ``coding`` record is
 one codec on one utterance (bits, seconds); an ``observation`` is what an evaluator heard in one
 utterance, decoded or original (`Observation`); a ``quantize`` record is one number of one trial of
-`sqbench.quantization`. `key` names the work, so that resuming, adding a metric and merging the
+`sqbench.quantization`; a ``rated`` record is one metric on a stimulus that listeners rated
+(`sqbench.agreement`). `key` names the work, so that resuming, adding a metric and merging the
 results of two machines are one operation: compute the missing keys.
 """
 
@@ -21,7 +22,7 @@ class Record(TypedDict):
     """One line of ``records.jsonl``."""
 
     schema: int
-    kind: Literal["score", "coding", "quantize"]
+    kind: Literal["score", "coding", "quantize", "rated"]
     key: str
     codec: str
     codec_id: str
@@ -51,7 +52,8 @@ class Observation(TypedDict):
 
     ``codec`` and ``codec_id`` are ``original`` for the original audio, whose key names neither
     source nor utterance: the same content is heard once. ``observed`` is the task's, and ``None``
-    unless ``status`` is ``ok``.
+    unless ``status`` is ``ok``. ``heard_sha256`` is of the samples that the evaluator got, with
+    their rate (`sqbench.engine.hearing.content_of`); ``None`` where it got none, or of old records.
     """
 
     schema: int
@@ -63,6 +65,7 @@ class Observation(TypedDict):
     source: str
     utterance: str
     audio_sha256: str
+    heard_sha256: str | None
     task: str
     evaluator: str
     evaluator_id: str

@@ -15,12 +15,14 @@ from sqbench.store.record import Record
 SIGNAL_METRICS: Mapping[str, tuple[str, ...]] = {
     "speech": ("sdr", "mel", "stoi", "pesq"),
     "audio": ("sdr", "mel"),
+    "all": ("sdr", "mel"),
 }
-"""The protocol's metrics by category; any other metric in the records is an extra column."""
+"""The protocol's metrics by category, and those of data whose category nothing states; any other
+metric in the records is an extra column."""
 
 
 def column(category: str, metric: str) -> str:
-    """The table column of a metric: its name, with ``audio_`` before it for audio datasets."""
+    """The table column of a metric: its name, with the category before it unless that is speech."""
     return metric if category == "speech" else f"{category}_{metric}"
 
 

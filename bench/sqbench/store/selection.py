@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqbench.metrics.base import is_for
 from sqbench.store.record import Record
 from sqbench.store.row import SIGNAL_METRICS
 
@@ -87,7 +88,7 @@ class Applies:
     def __call__(self, metric: str, category: str) -> bool:
         if metric not in self._known:
             self._known[metric] = self._categories(metric)
-        return category in self._known[metric]
+        return is_for(self._known[metric], category)
 
     def _categories(self, metric: str) -> Collection[str]:
         if metric in SIGNAL_METRICS["speech"]:

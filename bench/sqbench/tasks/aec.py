@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from sqbench.data.base import Utterance
 from sqbench.data.files import audio_files
-from sqbench.data.manifest import read_rows
+from sqbench.data.rows import read_rows
 from sqbench.data.slt import SLTSource
 from sqbench.errors import InputError
 from sqbench.statistics import N_BOOT

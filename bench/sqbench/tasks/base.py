@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
 
-from sqbench.data.base import Source, Utterance
+from sqbench.data.base import ALL, Source, Utterance
 from sqbench.data.slt import SLTSource
 from sqbench.statistics import N_BOOT, Interval
 
@@ -67,6 +67,7 @@ class Estimate:
         interval: 95 %, by bootstrap; says why where there is none.
         n: clips (trials, for speakers) that it rests on, ``expected`` how many there should be.
         parts: values of the sets or lists, where ``value`` is taken over several.
+        left_out: why clips that were heard have no part in it, to how many.
     """
 
     value: float | None
@@ -74,6 +75,7 @@ class Estimate:
     n: int
     expected: int
     parts: Mapping[str, float | None] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +140,8 @@ class Task(ABC):
         found: dict[str, Utterance] = {}
         for utterance in utterances:
             label = first(utterance.labels, self.labels)
-            if label and utterance.category == self.category:
+            # A label of the task says what nothing else does.
+            if label and utterance.category in (self.category, ALL):
                 found[utterance.id] = utterance
                 clips[utterance.id] = self.clip(utterance, label)
         return TaskData(clips=clips), found
@@ -162,7 +165,10 @@ class Task(ABC):
         return ""
 
     def judge(self, observed: Observed, clip: Clip) -> dict[str, Any]:
-        """An observation with what the truth says of it."""
+        """An observation with what the truth says of it.
+
+        One that was judged already, by another clip's truth, is judged as if it had not been.
+        """
         return dict(observed)
 
     @abstractmethod

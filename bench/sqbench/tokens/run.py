@@ -75,7 +75,8 @@ def _clip(codec: CodecSystem, item: Item) -> Clip:
     # Frames of audio alone: what a codec pads, or sees beyond the end, says nothing of stability.
     frames = min(codes.shape[1], int(len(x) / hop))
     few = max(1, round(SHIFT_S * to_rate))
-    decoded = codec.decode(codes, len(x))
+    decoded_rate = codec.description.get("output_sample_rate") or to_rate
+    decoded = audio.resample(codec.decode(codes, len(x)), decoded_rate, to_rate)[: len(x)]
     probes = {"re-encode": same(codes, codec.encode(decoded.astype(np.float32)), frames=frames)}
     if len(x) > few:
         probes["1 ms"] = same(codes, codec.encode(x[few:]), frames=int((len(x) - few) / hop))

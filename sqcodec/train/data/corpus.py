@@ -7,7 +7,6 @@ memory nor several processes on one machine need a setting.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 import os
@@ -22,12 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sqcodec import audiofile
 from sqcodec.errors import InputError
-from sqcodec.train.data.listing import EXTENSIONS, Entry, list_files
+from sqcodec.train.data.listing import Entry, list_files
 
 logger = logging.getLogger(__name__)
 
 VALIDATION_SHARE = 0.05
+DECODER = 2
+"""Of the cache's content: to be raised with every change of what a file's samples become."""
 SILENCE = 1e-4  # peak, full scale at 1
 ABANDONED_S = 600.0
 """A half cache that nobody has written to for so long is of a process that was killed."""
@@ -70,7 +72,7 @@ class Corpus:
         listing = list_files(places)
         self.sample_rate, self.roots = sample_rate, listing.roots
         facts = [_stat(entry) for entry in listing.entries]
-        key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        key = hashlib.sha256(json.dumps([DECODER, facts]).encode()).hexdigest()
         cache.mkdir(parents=True, exist_ok=True)
         stem = cache / f"{key[:16]}-{sample_rate}"
         index = stem.with_suffix(".json")
@@ -87,7 +89,7 @@ class Corpus:
         if not self.clips:
             raise InputError(
                 ", ".join(map(str, places)),
-                expected=f"audio files ({', '.join(sorted(EXTENSIONS))})",
+                expected="audio files (WAV, FLAC, Ogg, Opus, MP3, and what else libsndfile reads)",
                 found=f"{len(facts)} such files, none usable"
                 + (f": {self.skipped[0]}" if self.skipped else ""),
             )
@@ -143,7 +145,7 @@ def _stat(entry: Entry) -> list[Any]:
         stat = entry.path.stat()
     except OSError:
         return [entry.name, None]
-    return [entry.name, stat.st_size, stat.st_mtime_ns]
+    return [entry.name, stat.st_size, stat.st_mtime_ns, entry.start, entry.duration]
 
 
 def _decode(entries: Sequence[Entry], sample_rate: int, stem: Path) -> None:
@@ -203,7 +205,9 @@ def _read_all(
 def _read(entry: Entry, sample_rate: int) -> tuple[NDArray[np.int16] | str, bytes]:
     try:
         content = entry.path.read_bytes()
-        samples = decode(content, entry.name, sample_rate)
+        samples = decode(
+            content, entry.name, sample_rate, start=entry.start, duration=entry.duration
+        )
     except OSError as error:
         return f"{entry.name}: {error.strerror}", b""
     except InputError as error:
@@ -211,30 +215,40 @@ def _read(entry: Entry, sample_rate: int) -> tuple[NDArray[np.int16] | str, byte
     return samples, hashlib.sha256(content).digest()
 
 
-def decode(content: bytes, name: str, sample_rate: int) -> NDArray[np.int16]:
+def decode(
+    content: bytes,
+    name: str,
+    sample_rate: int,
+    *,
+    start: float = 0.0,
+    duration: float | None = None,
+) -> NDArray[np.int16]:
     """The first channel of an audio file's bytes at ``sample_rate``.
 
+    A 16-bit file at that rate gives the very samples that are in it.
+
+    Args:
+        content: the file.
+        name: how to call it in an error.
+        sample_rate: in Hz.
+        start, duration: a stretch of it in seconds; to its end where ``None``.
+
     Raises:
-        InputError: not audio, empty, not finite, or silent.
+        InputError: not audio, cut off, damaged, empty, not finite, or silent.
     """
-    import soundfile
     import soxr
 
-    try:
-        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-        mono = samples[:, 0]
-        if not len(mono) or not np.isfinite(mono).all():
-            raise InputError(name, expected="finite samples", found="none or NaN")
-        if rate != sample_rate:
+    samples, rate = audiofile.read(content, name=name, start=start, duration=duration)
+    mono = samples if samples.ndim == 1 else np.ascontiguousarray(samples[:, 0])
+    if rate != sample_rate:
+        try:
             mono = soxr.resample(mono, rate, sample_rate, quality="VHQ")
-    except InputError:
-        raise
-    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
-        why = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
-        raise InputError(name, expected="audio that libsndfile reads", found=why) from None
+        except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+            wanted = f"a rate that resamples to {sample_rate} Hz"
+            raise InputError(name, expected=wanted, found=f"{rate} ({error})") from None
     if float(np.abs(mono).max(initial=0.0)) < SILENCE:
         raise InputError(name, expected="sound", found="silence")
-    return np.asarray(np.clip(mono, -1.0, 1.0) * 32767.0, np.int16)
+    return np.asarray(np.clip(np.rint(mono * 32768.0), -32768, 32767), np.int16)
 
 
 def _hash(text: str) -> str:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqcodec.errors import InputError
-from sqcodec.train.data.manifest import Manifest, read_manifest
+from sqcodec.train.data.folders import audio_files
+from sqcodec.train.data.manifest import Manifest, Row, listed, located, read_manifest
 
-EXTENSIONS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 NO_SOURCES = "not stated (no manifest with columns dataset and license)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One file to train on.
+    """One file to train on, or a stretch of one.
 
     Attributes:
         path: where it is.
@@ -25,6 +26,7 @@ class Entry:
         domain: what batches take turns by.
         group: what must not be on both sides of the split together with it.
         row: what its manifest says of it.
+        start, duration: the stretch in seconds; to the file's end where ``None``.
     """
 
     path: Path
@@ -32,6 +34,8 @@ class Entry:
     domain: str
     group: str
     row: Mapping[str, str] = field(default_factory=dict)
+    start: float = 0.0
+    duration: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +76,13 @@ def list_files(places: Sequence[Path]) -> Listing:
     """The files of folders and manifests.
 
     A folder: every audio file in it but hidden ones; the first folder level below names the
-    domain, and a ``manifest.csv`` in it the groups, data sets and licences. A manifest (``.csv``
-    with a column ``path``, relative to it): the files that it lists, with its columns ``domain``
-    and ``group``.
+    domain, and a ``manifest.csv`` in it the groups, data sets and licences. A manifest (``.csv`` or
+    ``.jsonl`` with a column ``path``): the files that it lists, with its columns ``domain`` and
+    ``group``. ``start``, ``end`` and ``duration`` in seconds make a clip of a part of a file.
 
     Raises:
-        InputError: a place that is not there, a manifest that cannot be read, two equal names.
+        InputError: a place that is not there or cannot be read, a manifest that cannot be used, a
+            row of a folder's manifest without its file, two equal names.
     """
     entries: list[Entry] = []
     manifests: list[Manifest] = []
@@ -108,33 +113,62 @@ def list_files(places: Sequence[Path]) -> Listing:
 
 
 def _in_folder(root: Path, manifest: Manifest, prefix: str) -> list[Entry]:
-    entries = []
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if path.suffix.lower() not in EXTENSIONS or hidden or not path.is_file():
-            continue
-        name = relative.as_posix()
-        entries.append(
-            Entry(
-                path=path,
-                name=prefix + name,
-                domain=name.split("/")[0] if "/" in name else root.resolve().name,
-                group=prefix + manifest.group(name),
-                row=manifest.rows.get(name, {}),
-            )
+    files = audio_files(root)
+    # Archives and file systems change names between Unicode's forms.
+    known = {unicodedata.normalize("NFC", name): name for name in files}
+    by_name: dict[str, list[Row]] = {name: [] for name in files}
+    rows, missing = located(manifest, lambda path: known.get(unicodedata.normalize("NFC", path)))
+    if missing:
+        raise InputError(
+            str(root / "manifest.csv"),
+            expected=f"rows whose files are in {root}",
+            found=f"{len(missing)} of {len(manifest.rows)} without: {listed(missing)}",
+            remedy="Correct their paths, relative to the manifest, or remove the rows.",
         )
+    for row in rows:
+        by_name[row.path].append(row)
+    entries = []
+    for name in files:
+        domain = name.split("/")[0] if "/" in name else root.resolve().name
+        clips: list[Row | None] = [*by_name[name]]
+        for clip in clips or [None]:
+            entries.append(_entry(root / name, name, domain, prefix, clip))
     return entries
 
 
 def _in_manifest(path: Path, manifest: Manifest, prefix: str) -> list[Entry]:
+    rows, missing = located(manifest, lambda name: _there(path.parent, name))
+    # What is not there is skipped with its reason when it is read.
     return [
-        Entry(
-            path=path.parent / name,
-            name=prefix + name,
-            domain=row.get("domain") or path.resolve().stem,
-            group=prefix + manifest.group(name),
-            row=row,
+        _entry(
+            path.parent / row.path,
+            row.path.lstrip("/"),
+            row.cells.get("domain") or path.resolve().stem,
+            prefix,
+            row,
         )
-        for name, row in sorted(manifest.rows.items())
+        for row in sorted([*rows, *missing], key=lambda row: (row.path, row.line))
     ]
+
+
+def _there(folder: Path, name: str) -> str | None:
+    """The name of a file, in whichever Unicode form it has there."""
+    for form in (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))):
+        if (folder / form).is_file():
+            return form
+    return None
+
+
+def _entry(path: Path, name: str, domain: str, prefix: str, row: Row | None) -> Entry:
+    if row is None:
+        return Entry(path=path, name=prefix + name, domain=domain, group=prefix + name)
+    return Entry(
+        path=path,
+        name=prefix + name + row.stretch,
+        domain=domain,
+        # Stretches of one file stay together where nothing else is said.
+        group=prefix + (row.cells.get("group") or name),
+        row=row.cells,
+        start=row.start,
+        duration=row.duration,
+    )

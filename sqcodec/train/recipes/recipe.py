@@ -24,9 +24,13 @@ from sqcodec.train.recipes.sections import (
     Losses,
     Model,
     Optimizer,
+    Perceptual,
     Quantizer,
 )
 from sqcodec.train.recipes.values import example, typed
+
+SHORT = {"perceptual": "perceptual.source"}
+"""Sections that can be set as if they were their most important key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +43,8 @@ class Recipe:
         accumulate: passes to one optimiser step.
         windows: crop length in attention windows of the config; ``seconds`` wins where not 0.
         seconds: crop length, rounded to whole windows, at least one.
-        perceptual: Whisper model of the perceptual loss (hub id or folder), or ``none``.
-        precision: ``float32`` or ``bf16`` (autocast; quantizer and losses stay in float32).
+        precision: ``float32``, ``bf16`` (autocast; quantizer and losses stay in float32), or
+            ``auto``: bf16 where the processor has units for it (`sqcodec.train.precision`).
         ema: decay of the average of weights that is evaluated and exported; 0 for none.
         select: what decides on the best step: ``snr_db``, or a metric of sqbench (``sdr``,
             ``mel``, ``stoi``, ``pesq``).
@@ -52,7 +56,6 @@ class Recipe:
     accumulate: int = 6
     windows: int = 7
     seconds: float = 0.0
-    perceptual: str = "openai/whisper-tiny.en"
     precision: str = "float32"
     ema: float = 0.0
     seed: int = 0
@@ -61,6 +64,7 @@ class Recipe:
     model: Model = field(default_factory=Model)
     data: Data = field(default_factory=Data)
     quantizer: Quantizer = field(default_factory=Quantizer)
+    perceptual: Perceptual = field(default_factory=Perceptual)
     losses: Losses = field(default_factory=Losses)
     optimizer: Optimizer = field(default_factory=Optimizer)
     adversary: Adversary = field(default_factory=Adversary)
@@ -70,12 +74,15 @@ class Recipe:
             ("max_steps", 1), ("batch_size", 1), ("accumulate", 1), ("windows", 1),
             ("max_skipped", 1), ("adversary.every", 1), ("quantizer.bypass_steps", 0),
             ("seconds", 0), ("model.window", 0), ("optimizer.warmup_steps", 0),
+            ("losses.perceptual", 0), ("perceptual.silence", 0), ("perceptual.noise", 0),
         ):  # fmt: skip
             if (value := self.get(key)) < lowest:
                 raise InputError(f"recipe, {key}", expected=f"at least {lowest}", found=str(value))
         for key, choices in (
-            ("precision", ("float32", "bf16")),
+            ("precision", ("auto", "float32", "bf16")),
+            ("perceptual.context", ("padded", "clip")),
             ("quantizer.estimator", ESTIMATORS),
+            ("optimizer.kind", ("adamw", "muon")),
             ("optimizer.schedule", ("one-cycle", "constant")),
             ("select", ("snr_db", "sdr", "mel", "stoi", "pesq")),
         ):
@@ -118,7 +125,8 @@ class Recipe:
         recipe = self
         # Together, so that a check never sees half of the changes.
         nested: dict[str, dict[str, Any]] = {}
-        for key, value in changes.items():
+        for name, value in changes.items():
+            key = SHORT.get(name, name)
             if key not in known:
                 near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
                 raise InputError(
@@ -135,8 +143,8 @@ class Recipe:
                     expected=f"a {type(known[key]).__name__} such as {example(known[key])}",
                     found=str(value),
                 ) from None
-            section, _, name = key.rpartition(".")
-            nested.setdefault(section, {})[name] = parsed
+            section, _, entry = key.rpartition(".")
+            nested.setdefault(section, {})[entry] = parsed
         top = nested.pop("", {})
         for section, values in nested.items():
             top[section] = dataclasses.replace(getattr(recipe, section), **values)

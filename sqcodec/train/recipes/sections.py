@@ -68,6 +68,26 @@ class Quantizer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Perceptual:
+    """The Whisper of the perceptual loss, and how much of it runs.
+
+    Attributes:
+        source: a model on the Hugging Face hub, a folder (transformers' or CTranslate2's),
+            ``installed`` for the weights of a Python package, or ``none`` for no such loss. The key
+            ``perceptual`` alone means this one.
+        context: ``padded``: the encoder sees 30 s, as published; ``clip``: the crop alone, at a
+            fraction of the cost.
+        silence: seconds behind the crop with ``clip``.
+        noise: RMS of white noise added to both signals, full scale at 1; 0, as published, for none.
+    """
+
+    source: str = "openai/whisper-tiny.en"
+    context: str = "padded"
+    silence: float = 1.0
+    noise: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Losses:
     """Weights of the generator's terms, and the limits of Eq. 2.
 
@@ -76,6 +96,7 @@ class Losses:
         mel: factor of the multi-scale mel term, which the paper does not have.
         stft_floor: magnitude floor of the logarithms. The published 1.19e-7 lets digital silence
             dominate a short run; 1e-4 does not.
+        perceptual: factor of the perceptual term, before its limit.
         perceptual_limit, adversarial_limit: values at which these terms are clamped.
         feature: factor of feature matching inside the adversarial term.
     """
@@ -84,6 +105,7 @@ class Losses:
     stft: float = 1.0
     mel: float = 0.0
     stft_floor: float = 1.19e-7
+    perceptual: float = 1.0
     perceptual_limit: float = 5.0
     adversarial_limit: float = 10.0
     feature: float = 2.0
@@ -91,9 +113,10 @@ class Losses:
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
-    """AdamW and its schedule (see `sqcodec.train.recipes.schedule`).
+    """The optimiser and its schedule (see `sqcodec.train.recipes.schedule`).
 
     Attributes:
+        kind: of the codec's: ``adamw``, or ``muon`` for matrices and AdamW for the rest.
         lr: peak learning rate.
         betas: with ``one-cycle`` the first cycles between 0.95 and 0.85 instead.
         schedule: ``one-cycle`` (three phases) or ``constant`` (linear warm-up, then constant, then
@@ -102,6 +125,7 @@ class Optimizer:
         clip_norm: gradient-norm clip of the codec.
     """
 
+    kind: str = "adamw"
     lr: float = 5e-4
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1.19e-7

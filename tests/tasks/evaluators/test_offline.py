@@ -194,7 +194,7 @@ def test_features_of_little_or_nothing(length: int) -> None:
 
 def test_choices() -> None:
     assert [c.label for c in catalogue.choose("offline").values()] == [
-        "pocketsphinx", "resemblyzer", "probe-emotion", "probe-event",
+        "faster-whisper-tiny.en", "resemblyzer", "probe-emotion", "probe-event",
     ]  # fmt: skip
     assert set(catalogue.choose("asr=pocketsphinx")) == {"asr"}
     mixed = catalogue.choose("protocol,asv=ecapa@/x/pretrain.model")

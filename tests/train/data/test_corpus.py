@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import unicodedata
 from pathlib import Path
 
 import audio_fixtures
@@ -56,9 +58,9 @@ def test_samples_are_those_of_the_files(root: Path, tmp_path: Path) -> None:
     corpus = Corpus([root], 16000, tmp_path / "cache")
     for clip in corpus.clips:
         if clip.domain == "speech":
-            expected, _ = soundfile.read(root / clip.name, dtype="float64")
-            found = corpus.samples[clip.start : clip.start + clip.length] / 32767.0
-            np.testing.assert_allclose(found, expected, atol=1 / 32767)
+            expected, _ = soundfile.read(root / clip.name, dtype="int16")
+            found = corpus.samples[clip.start : clip.start + clip.length]
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_split_keeps_groups_whole_and_every_domain_on_both_sides(
@@ -167,3 +169,78 @@ def test_a_manifest_that_cannot_be_used(tmp_path: Path, content: bytes, words: s
     (tmp_path / "manifest.csv").write_bytes(content)
     with pytest.raises(InputError, match=words):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "speech/s{}.wav", "speech\\s{}.wav", "licensed/speech/s{}.wav", "{root}/speech/s{}.wav",
+        "/elsewhere/licensed/speech/s{}.wav", "speech//s{}.wav", "./speech/s{}.wav",
+    ],
+    ids=["plain", "backslashes", "from above", "absolute", "absolute elsewhere", "double", "dot"],
+)  # fmt: skip
+def test_rows_find_their_files(licensed: Path, tmp_path: Path, row: str) -> None:
+    rows = [row.replace("{root}", str(licensed)).format(i) + ",A,CC0,one" for i in range(3)]
+    _manifest(licensed, *rows, ",,,")
+    corpus = Corpus([licensed], 16000, tmp_path / "cache")
+    assert {clip.group for clip in corpus.clips} == {"one"}
+    assert corpus.sources == ["A: CC0 (3 clips, 0.0 min)"]
+
+
+def test_names_in_another_unicode_form(tmp_path: Path) -> None:
+    folder, name = tmp_path / "names", unicodedata.normalize("NFD", "zoë")
+    audio_fixtures.write_wav(folder / f"speech/{name}.wav", audio_fixtures.babble(0.6))
+    _manifest(folder, unicodedata.normalize("NFC", f"speech/{name}.wav") + ",A,CC0,one")
+    assert [clip.group for clip in Corpus([folder], 16000, tmp_path / "cache").clips] == ["one"]
+
+
+def test_rows_without_a_file_are_an_error(licensed: Path, tmp_path: Path) -> None:
+    _manifest(licensed, "speech/s0.wav,A,CC0,x", "speech/gone.wav,A,CC0,y")
+    with pytest.raises(InputError, match=r"1 of 2 without: line 3 \(speech/gone\.wav\)"):
+        Corpus([licensed], 16000, tmp_path / "cache")
+
+
+def test_stretches_of_a_long_recording(tmp_path: Path) -> None:
+    sound = audio_fixtures.babble(3.0)
+    audio_fixtures.write_wav(tmp_path / "long.wav", sound)
+    rows = ({"path": "long.wav", "start": 0.5, "duration": 1}, {"path": "long.wav", "start": 2})
+    (tmp_path / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus = Corpus([tmp_path / "clips.jsonl"], 16000, tmp_path / "cache")
+    assert [(clip.name, clip.length) for clip in corpus.clips] == [
+        ("long.wav@0.500-1.500", 16000), ("long.wav@2.000-end", 16000)
+    ]  # fmt: skip
+    assert {clip.group for clip in corpus.clips} == {"long.wav"}
+    (tmp_path / "clips.csv").write_text("path,start,end\nlong.wav,2,1\n")
+    with pytest.raises(InputError, match="line 2"):
+        Corpus([tmp_path / "clips.csv"], 16000, tmp_path / "cache")
+
+
+def test_links_are_followed_and_end(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    audio_fixtures.write_wav(elsewhere / "a.wav", audio_fixtures.babble(0.6))
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "speech").symlink_to("../elsewhere")
+    (elsewhere / "back").symlink_to("../data")
+    assert [clip.name for clip in Corpus([data], 16000, tmp_path / "cache").clips] == [
+        "speech/a.wav"
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_without_permission_is_an_error(licensed: Path, tmp_path: Path) -> None:
+    (licensed / "speech").chmod(0)
+    try:
+        with pytest.raises(InputError, match="Permission denied"):
+            Corpus([licensed], 16000, tmp_path / "cache")
+    finally:
+        (licensed / "speech").chmod(0o755)
+
+
+def test_another_decoder_does_not_use_the_old_cache(
+    licensed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Corpus([licensed], 16000, tmp_path / "cache")
+    monkeypatch.setattr("sqcodec.train.data.corpus.DECODER", 99)
+    Corpus([licensed], 16000, tmp_path / "cache")
+    assert len(list((tmp_path / "cache").glob("*.pcm"))) == 2

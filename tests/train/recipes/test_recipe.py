@@ -42,7 +42,7 @@ def test_later_layers_win(tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text('batch_size = 3\n[optimizer]\nlr = 1e-5\n[config."6kbps"]\nwindows = 9\n')
     recipe = load_recipe(["cpu", str(mine)], "6kbps").override(["optimizer.lr=2e-5"])
-    assert (recipe.batch_size, recipe.windows, recipe.perceptual) == (3, 9, "none")
+    assert (recipe.batch_size, recipe.windows, recipe.perceptual.source) == (3, 9, "none")
     assert recipe.optimizer.lr == 2e-5
     assert load_recipe(["cpu", str(mine)], "3kbps").windows == 1
 
@@ -51,8 +51,9 @@ def test_later_layers_win(tmp_path: Path) -> None:
     ("setting", "key", "value"),
     [
         ("ema=0.9", "ema", 0.9),
-        ("perceptual=none", "perceptual", "none"),
-        ('perceptual="a b"', "perceptual", "a b"),
+        ("perceptual=none", "perceptual.source", "none"),
+        ('perceptual="a b"', "perceptual.source", "a b"),
+        ("perceptual.context=clip", "perceptual.context", "clip"),
         ("optimizer.betas=0.8,0.9", "optimizer.betas", (0.8, 0.9)),
         ("data.domains=speech:3,music:1", "data.domains", {"speech": 3.0, "music": 1.0}),
         ("data.alternate=false", "data.alternate", False),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from sqbench import audio
 from sqbench.engine.jobs import Item
 from sqbench.errors import InputError
 from sqbench.store.record import codec_id
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,21 +132,19 @@ def read_reference(item: Item, seconds: float | None = None) -> tuple[NDArray[np
         OSError: the file cannot be read.
     """
     clip = item.utterance
-    # Errors name the file where there is one: an id alone does not say which folder.
-    name = str(clip.path) if clip.path else clip.id
-    content = clip.content()
-    if hashlib.sha256(content).hexdigest() != item.audio_sha256:
-        raise InputError(
-            name,
-            expected="the audio that this run began with",
-            found="a file that changed during the run",
-            remedy="Run the same command again.",
-        )
-    samples, rate = audio.read(content, name=name)
+    samples, rate = clip.read(item.audio_sha256)
     reference = audio.first_channel(samples)
+    for remark in audio.remarks(reference, rate):
+        _say(str(clip.path or clip.id), remark)
     if seconds is not None:
         reference = reference[: max(1, round(seconds * rate))]
     return reference, rate
+
+
+@lru_cache(4096)
+def _say(name: str, remark: str) -> None:
+    """Once a clip, whatever the number of systems."""
+    logger.warning("%s: %s", name, remark)
 
 
 def why(error: BaseException) -> str:

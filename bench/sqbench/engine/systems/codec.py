@@ -225,10 +225,13 @@ class CodecSystem(System):
                 raise InputError(
                     what, expected=f"0 to {size - 1}", found=f"{book.min()} to {book.max()}"
                 )
-        if estimate.shape != clip.input.shape or not np.issubdtype(estimate.dtype, np.floating):
+        # A codec may decode to another rate than it encodes.
+        rate = self.description.get("output_sample_rate") or clip.input_rate
+        shape = (-(-len(clip.input) * rate // clip.input_rate),)
+        if estimate.shape != shape or not np.issubdtype(estimate.dtype, np.floating):
             raise InputError(
                 f"codec {self.name}: decoded audio",
-                expected=f"floating point of shape {list(clip.input.shape)}",
+                expected=f"floating point of shape {list(shape)}",
                 found=f"{estimate.dtype} of shape {list(estimate.shape)}",
             )
         return Reconstruction(
@@ -236,7 +239,7 @@ class CodecSystem(System):
             reference=clip.reference,
             reference_rate=clip.rate,
             estimate=np.asarray(estimate, np.float32),
-            estimate_rate=clip.input_rate,
+            estimate_rate=rate,
             coded=Coded(
                 duration_s=len(clip.reference) / clip.rate,
                 bits=num_bits(codes, sizes),

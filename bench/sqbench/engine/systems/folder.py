@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from sqbench import audio
-from sqbench.data.files import audio_files, pair_key
+from sqbench.data.files import audio_files
+from sqbench.data.pairing import Namesakes
 from sqbench.engine.jobs import Item
 from sqbench.engine.systems.base import Coded, Lost, Reconstruction, System, read_reference, why
 from sqbench.errors import InputError
@@ -40,10 +41,9 @@ class FolderSystem(System):
         self.path = Path(path)
         if not self.path.is_dir():
             raise InputError(str(path), expected="a folder of decoded audio", found="no folder")
-        self._files: dict[str, list[str]] = {}
-        for file in audio_files(self.path):
-            self._files.setdefault(pair_key(file), []).append(file)
-        if not self._files:
+        files = audio_files(self.path)
+        self._files = Namesakes(files)
+        if not files:
             raise InputError(str(path), expected="a folder of decoded audio", found="no audio")
         self.description = {
             "name": name or self.path.resolve().name,
@@ -104,7 +104,7 @@ class FolderSystem(System):
     def _file(self, item: Item) -> Path | str:
         """The clip's file, or why there is none."""
         clip = PurePosixPath(item.utterance.id).as_posix()
-        found = self._files.get(pair_key(clip), [])
+        found = self._files.of(clip)
         if not found:
             return f"no namesake in {self.path}"
         if len(found) > 1:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from sqbench.errors import InputError
 from sqbench.published.rows import published, table1
 from sqbench_codecs import CODECS
+from sqbench_codecs.points import ladder
 
 FOLDER = "folder:"
 PAPER = "@paper"
@@ -20,16 +21,16 @@ _OPERATING_POINT = re.compile(r"\d+(\.\.\d+)?(:\d+)?(#.*)?")
 def expand(names: Sequence[str]) -> list[str]:
     """The systems that names stand for, each once, in their order.
 
-    ``a,b`` are two, ``dac-16k-*`` all codecs of that pattern, ``@paper`` those of the paper's
-    Table 1; weights behind a pattern (``sqcodec-*@official``) are for each. Files, folders and
-    interpreters are taken as they are.
+    ``a,b`` are two, ``dac-24k@1..32:8`` a ladder of numbers of codebooks, ``dac-16k-*`` all codecs
+    of that pattern, ``@paper`` those of the paper's Table 1; weights behind a pattern
+    (``sqcodec-*@official``) are for each. Files, folders and interpreters are taken as they are.
 
     Raises:
         InputError: a pattern that no codec has.
     """
     found: list[str] = []
     for name in names:
-        if ":" in name:
+        if ":" in name and not any(map(ladder, name.split(","))):
             found.append(name)
             continue
         for part in filter(None, (part.strip() for part in name.split(","))):
@@ -38,6 +39,8 @@ def expand(names: Sequence[str]) -> list[str]:
 
 
 def _expanded(name: str) -> list[str]:
+    if points := ladder(name):
+        return points
     if name == PAPER or name.startswith(f"{PAPER}@"):
         behind = name.removeprefix(PAPER)
         return [each + behind for each in paper()]

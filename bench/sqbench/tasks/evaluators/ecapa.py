@@ -43,6 +43,7 @@ class Ecapa(Evaluator):
     task = "asv"
     name = "ecapa"
     sample_rate = 16_000
+    waveform_alone = True
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)

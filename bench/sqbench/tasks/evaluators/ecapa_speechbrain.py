@@ -23,6 +23,7 @@ class SpeechBrainEcapa(Evaluator):
     task = "asv"
     name = "ecapa-speechbrain"
     sample_rate = 16_000
+    waveform_alone = True
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)

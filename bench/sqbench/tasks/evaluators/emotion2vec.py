@@ -41,6 +41,7 @@ class Emotion2vec(Evaluator):
     task = "er"
     name = "emotion2vec"
     sample_rate = 16_000
+    waveform_alone = True
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)

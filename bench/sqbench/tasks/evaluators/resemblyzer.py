@@ -2,8 +2,8 @@
 that its package carries.
 
 The package's own loader needs modules that no longer install, and trims silence, which a codec
-moves. Here its network is built, its weights are read and utterances are cut as it does: windows of
-1.6 s at 1.3 a second, mel energies (no logarithm), 40 bands, level raised to -30 dBFS.
+moves. Here its network is built and its weights are read; utterances are cut by
+`sqbench.metrics.perceptual.voice_encoder`, as it does.
 """
 
 from __future__ import annotations
@@ -18,22 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqbench.errors import InputError
-from sqbench.metrics.mel import filterbank
+from sqbench.metrics.perceptual.voice_encoder import MELS, RATE, raised, windows
 from sqbench.tasks.base import Clip
 from sqbench.tasks.embeddings import pack
 from sqbench.tasks.evaluators.base import Evaluator, Read, Setting, Waveform, file_sha256
 
 if TYPE_CHECKING:
     import torch
-
-RATE, N_FFT, HOP, MELS = 16_000, 400, 160, 40
-FRAMES = 160
-"""Of a window."""
-STEP = 77
-"""Frames between windows: 1.3 of them a second."""
-COVERAGE = 0.75
-"""How much of the last window must be audio."""
-LEVEL_DBFS = -30.0
 
 
 class Resemblyzer(Evaluator):
@@ -42,6 +33,7 @@ class Resemblyzer(Evaluator):
     task = "asv"
     name = "resemblyzer"
     sample_rate = RATE
+    waveform_alone = True
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
@@ -102,33 +94,3 @@ class Resemblyzer(Evaluator):
             mean = each.mean(dim=0)
             whole: NDArray[np.float32] = (mean / mean.norm().clamp_min(1e-12)).cpu().numpy()
         return whole
-
-
-def raised(waveform: Waveform) -> Waveform:
-    """A quiet waveform at -30 dBFS (RMS); a louder or silent one as it is."""
-    rms = float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))) if len(waveform) else 0.0
-    if rms == 0.0:
-        return waveform
-    gain_db = LEVEL_DBFS - 20 * np.log10(rms)
-    return (waveform * 10 ** (gain_db / 20)).astype(np.float32) if gain_db > 0 else waveform
-
-
-def windows(waveform: Waveform) -> NDArray[np.float32]:
-    """Mel energies ``[windows, 160, 40]``, zeros beyond the end of the waveform."""
-    length = len(waveform)
-    frames = -(-(length + 1) // HOP)
-    starts = list(range(0, max(1, frames - FRAMES + STEP + 1), STEP))
-    if len(starts) > 1 and (length - starts[-1] * HOP) / (FRAMES * HOP) < COVERAGE:
-        starts.pop()
-    end = (starts[-1] + FRAMES) * HOP
-    mel = energies(np.pad(waveform, (0, max(0, end - length))))
-    return np.stack([mel[start : start + FRAMES] for start in starts])
-
-
-def energies(waveform: Waveform) -> NDArray[np.float32]:
-    """Mel energies ``[frames, 40]``: periodic Hann of 25 ms, every 10 ms, zeros at the ends."""
-    padded = np.pad(waveform, N_FFT // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
-    power = np.abs(np.fft.rfft(frames * hann, axis=1)) ** 2
-    return np.asarray(power @ filterbank(RATE, N_FFT, MELS).T, dtype=np.float32)

@@ -6,7 +6,7 @@ clear damage to be seen. Its word error rate is no other recogniser's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib import metadata
 from typing import Any
@@ -26,7 +26,6 @@ class Sphinx(WorkerEvaluator):
     task = "asr"
     name = "pocketsphinx"
     sample_rate = 16_000
-    listen = f"{__name__}:recognise"
 
     def load(self, read: object) -> None:
         """See `Evaluator.load`; the normaliser is missed here rather than after an hour."""
@@ -35,6 +34,9 @@ class Sphinx(WorkerEvaluator):
     @cached_property
     def identity(self) -> Mapping[str, Any]:
         return {"pocketsphinx": metadata.version("pocketsphinx"), **OPTIONS}
+
+    def listener(self) -> Callable[[Waveform], dict[str, Any]]:
+        return recognise
 
 
 def recognise(waveform: Waveform) -> dict[str, Any]:

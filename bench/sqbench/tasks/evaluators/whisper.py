@@ -41,6 +41,7 @@ class Whisper(Evaluator):
     name = "whisper-large-v3"
     sample_rate = 16_000
     batch_size = 8
+    waveform_alone = True
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 
 from sqcodec.errors import InputError
+from sqcodec.pickles import read_pickle
 
 FOLDER = "checkpoints"
 BEST = "best.pt"
 _PREFIX, _SUFFIX = "step-", ".pt"
 
 
-class Snapshots:
+class Checkpoints:
     """The checkpoints in one run's folder.
 
     Args:
@@ -103,14 +104,14 @@ def read_state(path: Path, keys: set[str]) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(str(path), expected="a checkpoint", found="no such file")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
+        state = read_pickle(path, "a checkpoint of this trainer")
+    except InputError as error:
         raise InputError(
-            str(path),
-            expected="a checkpoint",
-            found=f"{type(error).__name__}: {error}",
+            error.what,
+            expected=error.expected,
+            found=error.found,
             remedy="Delete it to go on from the one before.",
-        ) from error
+        ) from None
     missing = sorted(keys - set(state)) if isinstance(state, dict) else sorted(keys)
     if missing:
         raise InputError(

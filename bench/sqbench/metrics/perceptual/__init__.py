@@ -1,0 +1,1 @@
+"""How a clip sounds, mostly by trained models: beside the protocol, never in its columns."""
