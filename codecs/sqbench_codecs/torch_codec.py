@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sqbench_codecs.base import Blueprint, Codec, CodecSpec, Codes, Waveform, Weights
+from sqbench_codecs.state_dict import FILES, load_state
 from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 BATCH_S = 120.0
 """Seconds of audio that share a batch at most: what keeps its memory bounded."""
-
-_FILES = "a .safetensors file, or a .pt file of torch.save(network.state_dict(), file)"
-_WRAPPERS = ("state_dict", "model", "network")
-_PREFIXES = ("module.", "_orig_mod.")
 
 
 class TorchCodec(Codec):
@@ -80,6 +77,8 @@ class TorchCodec(Codec):
     least_frames: int = 1
     checkpoint: str = ""
     parts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    network: Any
+    """An ``nn.Module`` with the methods said above."""
 
     def __init__(
         self,
@@ -140,7 +139,7 @@ class TorchCodec(Codec):
         for group in self._groups([c.shape[-1] for c in codes]):
             audio = self._audio(np.stack([codes[i] for i in group]))
             for row, i in enumerate(group):
-                out[i] = self._cut(audio[row], lengths[i])
+                out[i] = self._cut(audio[row], self.spec.decoded_length(lengths[i]))
         return out
 
     def blueprint(self) -> Blueprint:
@@ -192,7 +191,7 @@ class TorchCodec(Codec):
             path = Path(inspect.getfile(type(self))).parent / self.checkpoint
         elif weights == "bundled" or weights.startswith("official"):
             raise InputError(
-                f"weights {weights!r} of {self.spec.name}", expected=f"auto, or {_FILES}",
+                f"weights {weights!r} of {self.spec.name}", expected=f"auto, or {FILES}",
                 found="no such choice for a codec of one's own",
             )  # fmt: skip
         load_state(self.network, path)
@@ -258,11 +257,12 @@ class TorchCodec(Codec):
 
     def _cut(self, audio: Any, length: int) -> Waveform:
         """Cut to ``length``; zeros where transposed convolutions end within the last frame."""
-        if length - len(audio) >= self.hop:
+        hop = self.spec.decoded_length(self.hop)
+        if length - len(audio) >= hop:
             raise InputError(
                 f"codec {self.spec.name}: decoded audio",
                 expected=f"at least {length} samples, before it is cut", found=str(len(audio)),
-                remedy=f"Each frame should decode to {self.hop} samples (`hop`).",
+                remedy=f"Each frame should decode to {hop} samples (`hop`).",
             )  # fmt: skip
         out = np.zeros(length, np.float32)
         out[: len(audio)] = audio[:length]
@@ -299,62 +299,6 @@ class TorchCodec(Codec):
         import torch
 
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
-
-
-def load_state(network: nn.Module, path: Path) -> None:
-    """Fill ``network`` from a file: all of its tensors, nothing else, nothing unpickled.
-
-    Args:
-        path: safetensors, or a file of `torch.save`; see `TorchCodec`.
-
-    Raises:
-        InputError: no such file, damaged, more than tensors and plain data, or the tensors of
-            another network.
-    """
-    from sqbench_codecs.pretrained import load_tensors
-
-    if not path.is_file():
-        raise InputError(
-            f"weights {path}", expected=_FILES,
-            found="a folder" if path.is_dir() else "no such file",
-        )  # fmt: skip
-    load_tensors(network, _plain_names(_read(path), path), path)
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    from sqbench_codecs.pretrained import read_tensors
-
-    if path.suffix != ".safetensors":
-        return read_tensors(path)
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(
-            str(path), expected="a safetensors file", found=str(error).splitlines()[0],
-            remedy="The file is damaged or cut off: save or fetch it again.",
-        ) from error  # fmt: skip
-
-
-def _plain_names(found: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    """The state dict in a checkpoint, without what trainers wrap it in."""
-    for key in _WRAPPERS:
-        if isinstance(found.get(key), Mapping):
-            found = found[key]
-            break
-    if not found or not all(hasattr(value, "detach") for value in found.values()):
-        others = [key for key, value in found.items() if not hasattr(value, "detach")]
-        raise InputError(
-            str(path),
-            expected=f"a state dict, alone or under {', '.join(_WRAPPERS)}",
-            found=f"{', '.join(map(str, others[:3]))} in it" if others else "nothing in it",
-        )
-    for prefix in _PREFIXES * 2:
-        if all(name.startswith(prefix) for name in found):
-            found = {name.removeprefix(prefix): value for name, value in found.items()}
-    return found
 
 
 def _on_meta(network: nn.Module) -> nn.Module:

@@ -1,13 +1,19 @@
-"""Results as data frames."""
+"""Results in hand: data frames, tables, comparisons, notebooks."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import results_factory as make
 
+from sqbench.report import table
+from sqbench.report.compare import Comparison
+from sqbench.report.render import render
 from sqbench.report.results import Results
 from sqbench.store import aggregate
 from sqbench.store import reader as store
@@ -87,3 +93,64 @@ def test_empty_results_have_empty_frames() -> None:
 
 def test_repr_names_the_codecs(results: Results) -> None:
     assert repr(results).endswith("of 2 runs: codec-a, codec-b)")
+
+
+def test_table_prints_what_the_command_prints(results: Results) -> None:
+    shown = results.table()
+    assert isinstance(shown, str)
+    assert str(shown) == repr(shown) == render(table.build(results.store))
+    assert results.table(format="csv", codecs=["codec-b"]).splitlines()[1].startswith("codec-b")
+    data = results.table(sort="model").report
+    assert isinstance(data, table.Table)
+    assert [row.label for row in data.rows] == ["codec-a", "codec-b"]
+    with pytest.raises(InputError, match="--source"):
+        results.table(source="elsewhere")
+    with pytest.raises(TypeError):
+        results.table(no_such_option=1)
+
+
+def test_compare_prints_and_holds_its_numbers(results: Results) -> None:
+    shown = results.compare("codec-a", "codec-b")
+    assert shown.startswith("codec-a against codec-b")
+    assert isinstance(shown.report, Comparison)
+    sdr = next(m for m in shown.report.metrics if m.column.key == "sdr")
+    assert sdr.paired.difference == pytest.approx(-2.0)
+    assert "codec-b" in results.compare("codec-a", "codec-b", format="markdown")
+    with pytest.raises(InputError):
+        results.compare("codec-a", "codec-z")
+
+
+def test_notebooks_show_tables_and_no_markup_of_others(tmp_path: Path) -> None:
+    evil = make.describe("<script>alert(1)</script>")
+    make.write(tmp_path, make.run([A, evil]), [*make.full(A), *make.full(evil, shift=1.0)])
+    results = Results.load(tmp_path)
+    for html in (
+        results._repr_html_(),
+        results.table()._repr_html_(),
+        results.compare("codec-a", evil["name"])._repr_html_(),
+    ):
+        assert "<script>" not in html
+        assert "&lt;script&gt;" in html
+        assert html.count("<table>") == html.count("</table>") == 1
+        root = ElementTree.fromstring(f"<div>{html}</div>")
+        heads = len(root.findall("./table/thead/tr/th"))
+        assert {len(row.findall("td")) for row in root.findall("./table/tbody/tr")} == {heads}
+    assert "<b>" in results._repr_html_()
+
+
+def test_results_and_what_they_show_can_be_pickled_and_copied(results: Results) -> None:
+    frame = results.frame
+    for again in (pickle.loads(pickle.dumps(results)), copy.copy(results), copy.deepcopy(results)):
+        assert again.store.records == results.store.records
+        assert again.frame.equals(frame)
+        assert again.table() == results.table()
+    shown = pickle.loads(pickle.dumps(results.table()))
+    assert shown == results.table()
+    assert shown._repr_html_() == results.table()._repr_html_()
+
+
+def test_empty_results_show_themselves_too() -> None:
+    empty = Results(store.Store())
+    assert empty._repr_html_() == "<pre>Results(0 records of 0 runs: )</pre>"
+    with pytest.raises(InputError):
+        empty.table()

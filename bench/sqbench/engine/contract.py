@@ -89,19 +89,16 @@ def check(codec: str, *, weights: str = "auto", device: str = "cpu") -> Checked:
     return checked
 
 
-def clips(rate: int, channels: int = 1) -> dict[str, NDArray[np.float32]]:
-    """Three made clips ``[T]`` (``[channels, T]``) at ``rate``, by name."""
+def clips(rate: int) -> dict[str, NDArray[np.float32]]:
+    """Three made clips ``[T]`` at ``rate``, by name."""
     speech = _speech_like()
+    short = speech[RATE : RATE + round(_SHORT_S * RATE)]
     found = {
-        f"{_SECONDS:g} s": speech,
-        f"{1000 * _SHORT_S:g} ms": speech[RATE : RATE + round(_SHORT_S * RATE)],
+        f"{_SECONDS:g} s": audio.resample(speech, RATE, rate),
+        f"{1000 * _SHORT_S:g} ms": audio.resample(short, RATE, rate),
+        "odd length": audio.resample(speech, RATE, rate)[:_ODD_SAMPLES],
     }
-    made = {name: audio.resample(clip, RATE, rate) for name, clip in found.items()}
-    made["odd length"] = audio.resample(speech, RATE, rate)[:_ODD_SAMPLES]
-    return {
-        name: np.asarray(clip if channels == 1 else np.stack([clip] * channels), np.float32)
-        for name, clip in made.items()
-    }
+    return {name: np.asarray(clip, np.float32) for name, clip in found.items()}
 
 
 def _speech_like() -> NDArray[np.float64]:
@@ -123,7 +120,7 @@ class _Trial:
         self.facts: dict[str, Any] = system.description
         self.rate = self.facts["sample_rate"] or RATE
         self.sizes: Sequence[int] = self.facts["codebook_sizes"]
-        self.clips = clips(self.rate, self.facts.get("channels", 1))
+        self.clips = clips(self.rate)
 
     def all(self) -> Iterator[Finding]:
         yield from self.loaded()
@@ -197,8 +194,9 @@ class _Trial:
                         f"codebook {index} has codes {row.min()} to {row.max()}, outside of 0 to "
                         f"{size - 1}; mend the codes or spec.codebook_sizes",
                     )  # fmt: skip
-        length = self._decoded_length(clip.shape[-1])
-        expected = (*clip.shape[:-1], length)
+        # A codec may decode to another rate than it encodes.
+        out = self.facts.get("output_sample_rate") or self.rate
+        expected = (-(-len(clip) * out // self.rate),)
         if estimate.shape != expected:
             yield Finding(
                 "mend", what,
@@ -209,10 +207,6 @@ class _Trial:
             yield Finding("mend", what, f"decoded audio is {estimate.dtype}; return float32")
         elif not np.isfinite(estimate).all():
             yield Finding("mend", what, "decoded audio has NaN or infinity in it")
-
-    def _decoded_length(self, length: int) -> int:
-        out = self.facts.get("output_sample_rate")
-        return length if out is None else -(-length * out // self.rate)
 
     def together(self, made: dict[str, Made]) -> Iterator[Finding]:
         found = self.coded("batch", list(self.clips.values()), 0)
@@ -255,13 +249,13 @@ class _Trial:
     def bitrate(self, made: Made) -> Finding:
         clip = next(iter(self.clips.values()))
         bits = num_bits(made.codes, self.sizes)
-        measured = bits / (clip.shape[-1] / self.rate)
+        measured = bits / (len(clip) / self.rate)
         nominal = self.facts["bitrate_bps"]
         if nominal is None:
             return Finding("note", "bitrate", f"{measured:.0f} b/s; the spec states none")
         if math.isclose(measured, nominal, rel_tol=TOLERANCE):
             return Finding("ok", "bitrate", f"{measured:.0f} b/s, by the spec {nominal:.0f}")
-        frames = made.codes.shape[-1] / (clip.shape[-1] / self.rate)
+        frames = made.codes.shape[-1] / (len(clip) / self.rate)
         return Finding(
             "mend", "bitrate",
             f"{measured:.1f} b/s measured, bitrate_bps says {nominal:g}: {frames:.4g} frames a "

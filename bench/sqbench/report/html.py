@@ -25,7 +25,7 @@ def to_html(grid: Grid) -> str:
 
 
 def _head(head: Head) -> str:
-    below = f"<br>{escape(head.below)}" if head.below else ""
+    below = f"<br/>{escape(head.below)}" if head.below else ""
     return f"<th{_align(head)}>{escape(head.title)}{below}</th>"
 
 
@@ -40,7 +40,7 @@ def _cell(cell: GridCell) -> str:
     if cell.bold:
         text = f"<b>{text}</b>"
     text += escape(cell.mark)
-    return text + (f"<br><small>{escape(cell.detail)}</small>" if cell.detail else "")
+    return text + (f"<br/><small>{escape(cell.detail)}</small>" if cell.detail else "")
 
 
 def _align(head: Head) -> str:
