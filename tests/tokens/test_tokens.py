@@ -20,7 +20,7 @@ from sqbench.engine.systems.codec import inline
 from sqbench.tokens import report
 from sqbench.tokens.records import load
 from sqbench.tokens.run import tokenize
-from sqbench.tokens.statistics import Clip, book, pooled, same
+from sqbench.tokens.statistics import ClipTokens, book, pooled, same
 from sqbench_codecs import Codec, CodecSpec, Codes, Waveform, load_codec
 from sqcodec.errors import InputError
 
@@ -91,8 +91,8 @@ def test_agreement_counts_codes_that_lie_over_each_other() -> None:
 
 def test_pooling_adds_clips_up() -> None:
     clips = [
-        Clip(codes=np.array([[0, 1]]), seconds=0.5, probes={"re-encode": (1, 2)}),
-        Clip(codes=np.array([[2, 3, 3, 3]]), seconds=1.5, probes={"re-encode": (4, 4)}),
+        ClipTokens(codes=np.array([[0, 1]]), seconds=0.5, probes={"re-encode": (1, 2)}),
+        ClipTokens(codes=np.array([[2, 3, 3, 3]]), seconds=1.5, probes={"re-encode": (4, 4)}),
     ]
     found = pooled(clips, (8,))
     assert (found.clips, found.frames, found.seconds) == (2, 6, 2.0)

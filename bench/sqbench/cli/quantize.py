@@ -18,8 +18,8 @@ from sqbench.errors import InputError
 
 if TYPE_CHECKING:
     from sqbench.quantization.cell import Cell
-    from sqbench.quantization.experiment import Trial
-    from sqbench.quantization.run import Outcome
+    from sqbench.quantization.experiment import QuantizationTrial
+    from sqbench.quantization.run import QuantizationOutcome
 
 
 def add(commands: Any) -> None:
@@ -123,7 +123,7 @@ def _numbers(text: str) -> list[float]:
 
 
 class _Progress:
-    """A `sqbench.quantization.run.Monitor` that draws a bar on stderr."""
+    """A `sqbench.quantization.run.QuantizationMonitor` that draws a bar on stderr."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -166,7 +166,7 @@ class _Progress:
             self.console.print(f"{todo} cells to train{kept}")
         self._bar.update(self._task, total=work, done=f"{self._done}/{total}")
 
-    def trained(self, cell: Cell, trials: Sequence[Trial]) -> None:
+    def trained(self, cell: Cell, trials: Sequence[QuantizationTrial]) -> None:
         from sqbench.quantization.tables import median
 
         snr = median(trials, "snr_db")
@@ -194,7 +194,7 @@ class _Progress:
         left = elapsed * max(self._work - self._worked, 0.0) / self._worked
         return f"[{self._done}/{self._total}, {timedelta(seconds=round(left))} left]"
 
-    def finish(self, outcome: Outcome, out: Path) -> None:
+    def finish(self, outcome: QuantizationOutcome, out: Path) -> None:
         """Say what was done."""
         self._bar.stop()
         cpu = sum(t.cpu_s for found in outcome.trials.values() for t in found)

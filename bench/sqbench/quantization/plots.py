@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqbench.quantization import bounds
 from sqbench.quantization.cell import LEVELS, Cell
-from sqbench.quantization.experiment import Trial
+from sqbench.quantization.experiment import QuantizationTrial
 from sqbench.quantization.tables import Trials, median, values
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _latent_growth(cells: Sequence[Cell], trials: Trials, colours: dict[str, str
     return figure
 
 
-def _curve(trial: Trial) -> list[tuple[int, float]]:
+def _curve(trial: QuantizationTrial) -> list[tuple[int, float]]:
     return sorted(
         (int(name.rpartition("@")[2]), value)
         for name, value in trial.values.items()

@@ -22,7 +22,7 @@ from sqbench.bitstream.packing import pack, packed_size, unpack
 from sqbench.bitstream.stream import frames_per_block
 from sqbench.digest import digest
 from sqbench.errors import InputError
-from sqbench.tokens.statistics import Clip
+from sqbench.tokens.statistics import ClipTokens
 from sqbench_codecs import Codes
 
 FOLDER = "tokens"
@@ -45,7 +45,7 @@ class TokenRecord:
     source: str
     utterance: str
     audio_sha256: str
-    clip: Clip | None
+    clip: ClipTokens | None
     reason: str | None = None
 
     @property
@@ -154,7 +154,7 @@ def _decode(found: dict[str, Any]) -> TokenRecord:
     clip = None
     if found["reason"] is None:
         packed = base64.b85decode(found["codes"])
-        clip = Clip(
+        clip = ClipTokens(
             codes=_unpack(packed, found["codec"]["codebook_sizes"], found["frames"]),
             seconds=float(found["seconds"]),
             probes={name: (int(a), int(b)) for name, (a, b) in found["probes"].items()},

@@ -17,7 +17,7 @@ from sqbench.engine.systems.base import System, read_reference, why
 from sqbench.engine.systems.codec import CodecFailure, CodecSystem
 from sqbench.errors import InputError
 from sqbench.tokens.records import TokenRecord, TokenWriter, key, load
-from sqbench.tokens.statistics import Clip, same
+from sqbench.tokens.statistics import ClipTokens, same
 
 SHIFT_S = 0.001
 MAX_SIZE = 1 << 20
@@ -65,7 +65,7 @@ def tokenize(codec: System, selection: Selection, out: Path) -> Iterator[TokenRe
             yield record
 
 
-def _clip(codec: CodecSystem, item: Item) -> Clip:
+def _clip(codec: CodecSystem, item: Item) -> ClipTokens:
     samples, rate = read_reference(item)
     to_rate = codec.description["sample_rate"] or rate
     x = audio.resample(samples, rate, to_rate).astype(np.float32)
@@ -84,4 +84,4 @@ def _clip(codec: CodecSystem, item: Item) -> Clip:
     if len(x) > step and abs(hop - step) < 1e-6:
         shifted = codec.encode(x[step:])
         probes["1 frame"] = same(codes, shifted, offset=1, frames=frames)
-    return Clip(codes=codes, seconds=len(samples) / rate, probes=probes)
+    return ClipTokens(codes=codes, seconds=len(samples) / rate, probes=probes)
