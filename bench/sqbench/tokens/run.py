@@ -16,7 +16,8 @@ from sqbench.engine.jobs import Item, Selection
 from sqbench.engine.systems.base import System, read_reference, why
 from sqbench.engine.systems.codec import CodecFailure, CodecSystem
 from sqbench.errors import InputError
-from sqbench.tokens.records import TokenRecord, TokenWriter, key, load
+from sqbench.tokens.records import FOLDER, TokenRecord, TokenWriter, key, load
+from sqbench.tokens.selection import put_in_force
 from sqbench.tokens.statistics import ClipTokens, same
 
 SHIFT_S = 0.001
@@ -39,6 +40,7 @@ def tokenize(codec: System, selection: Selection, out: Path) -> Iterator[TokenRe
         )
     identity = codec.identity
     name = selection.source.name
+    put_in_force(out / FOLDER, selection)
     done = {k for k, record in load(out).records.items() if record.clip is not None}
     with TokenWriter(out, codec.name, identity) as writer:
         for item in selection.items:
