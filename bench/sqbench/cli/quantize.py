@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqbench.cli.lists import Joined
 from sqbench.cli.run import add_workers, names
 from sqbench.cli.table import add_format
 from sqbench.errors import InputError
@@ -36,13 +37,13 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help="default, extended, or a TOML file with tables [[cell]]",
     )
-    parse.add_argument("--estimator", metavar="NAMES", help="only these, comma-separated")
-    parse.add_argument("--quantizer", metavar="NAMES", help="only these, comma-separated")
+    parse.add_argument("--estimator", action=Joined, metavar="NAMES", help="only these, by comma")
+    parse.add_argument("--quantizer", action=Joined, metavar="NAMES", help="only these, by comma")
     parse.add_argument(
         "--method", action="append", default=[], metavar="FILE.py:CLASS",
         help="also an estimator or quantizer of your own, beside the shipped ones; repeatable",
     )  # fmt: skip
-    parse.add_argument("--bits", metavar="NUMBERS", help="only these bits a frame")
+    parse.add_argument("--bits", action=Joined, metavar="NUMBERS", help="only these bits a frame")
     parse.add_argument("--seeds", type=int, default=3, metavar="N", help="default: 3")
     parse.add_argument("--out", type=Path, default=Path("results"), help="default: results/")
     add_workers(parse)

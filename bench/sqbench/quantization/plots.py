@@ -178,11 +178,12 @@ def _latent_growth(cells: Sequence[Cell], trials: Trials, colours: dict[str, str
     figure, axes = _figure(len(groups), 2.9)
     for (title, group), ax in zip(groups.items(), axes, strict=True):
         for cell in group:
+            name = cell.method if cell.restarts else f"{cell.method}, no restarts"
             for number, trial in enumerate(trials[cell.identity]):
                 curve = _curve(trial)
                 ax.plot(
                     *zip(*curve, strict=True), color=colours[cell.method], lw=1.1, alpha=0.75,
-                    label=cell.method if number == 0 else None,
+                    ls="-" if cell.restarts else "--", label=name if number == 0 else None,
                 )  # fmt: skip
         ax.set_yscale("log")
         low, high = ax.get_ylim()
