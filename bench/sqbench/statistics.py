@@ -133,11 +133,13 @@ def paired(
 
 
 def _resampled_means(values: Values, n_boot: int, rng: np.random.Generator) -> Values:
-    return np.concatenate([values[drawn].mean(axis=1) for drawn in _drawn(len(values), n_boot, rng)])
+    return np.concatenate(
+        [values[drawn].mean(axis=1) for drawn in _drawn(len(values), n_boot, rng)]
+    )
 
 
 def draw_counts(count: int, n_boot: int, seed: int, dataset: int) -> Values:
-    """How often each of ``count`` utterances is in each resample of `bootstrap`, ``[n_boot, count]``.
+    """How often each of ``count`` utterances is in a resample of `bootstrap`, ``[n_boot, count]``.
 
     For many statistics of the same utterances at once.
 

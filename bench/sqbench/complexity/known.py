@@ -24,11 +24,14 @@ def key(row: paper.SignalRow) -> Key:
 
 @cache
 def uniform_macs_g() -> dict[Key, float]:
-    """Operations for 10 s of audio by the uniform convention, in G, by row of the paper's Table 1."""
+    """G operations for 10 s of audio by the uniform convention, by row of the paper's Table 1."""
     text = (resources.files("sqbench.complexity") / "data" / FILE).read_text(encoding="utf-8")
     return {
-        (r["model"], int(r["sample_rate"]), float(r["bitrate_bps"]), int(r["num_codebooks"])): float(
-            r["macs_g"]
-        )
+        (
+            r["model"],
+            int(r["sample_rate"]),
+            float(r["bitrate_bps"]),
+            int(r["num_codebooks"]),
+        ): float(r["macs_g"])
         for r in csv.DictReader(text.splitlines())
     }

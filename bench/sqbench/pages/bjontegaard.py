@@ -2,10 +2,10 @@
 
 Each curve is interpolated through its points, ``log10`` of the rate over the quality for the rate
 delta, the quality over ``log10`` of the rate for the quality delta; the delta is the mean distance
-of the curves over the range that both cover (Bjøntegaard 2001, VCEG-M33). Interpolation is piecewise
-cubic: ``pchip`` (Fritsch and Carlson 1980), as in the common test conditions of JCT-VC and JVET
-(JCTVC-L1100, JVET-T2010), or ``akima`` (Akima 1970), which Herglotz et al. (arXiv 2304.12852) found
-to be the more accurate one. Any number of curves is computed at once, as intervals need thousands.
+of the curves over the range that both cover (Bjøntegaard 2001, VCEG-M33). Interpolation is
+piecewise cubic: ``pchip`` (Fritsch and Carlson 1980), as in the common test conditions of JCT-VC
+and JVET (JCTVC-L1100, JVET-T2010), or ``akima`` (Akima 1970), which Herglotz et al. (arXiv
+2304.12852) found to be the more accurate one. Any number of curves is computed at once, as intervals need thousands.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def rate_delta(
 
     Returns:
         Percent ``[...]``, negative where the test needs less. NaN where a quality does not rise
-        with the rate, so that no rate belongs to it, or where the qualities have no range in common.
+        with the rate, so that no rate belongs to it, or the qualities have no range in common.
     """
     one, other = _broadcast(np.log10(anchor_bps), anchor), _broadcast(np.log10(test_bps), test)
     mean = _mean_distance(anchor, one, test, other, method)
@@ -80,7 +80,7 @@ def _mean_distance(x1: Values, y1: Values, x2: Values, y2: Values, method: Metho
 
 
 def _integral(x: Values, y: Values, low: Values, high: Values, method: Method) -> Values:
-    """Of the interpolated curve from ``low`` to ``high`` ``[...]``, both inside ``x`` ``[..., n]``."""
+    """Of the interpolated curve from ``low`` to ``high`` ``[...]``, inside ``x`` ``[..., n]``."""
     h = np.diff(x)
     step = np.diff(y)
     slope = _slopes(h, step / h, method)
@@ -97,7 +97,7 @@ def _integral(x: Values, y: Values, low: Values, high: Values, method: Method) -
 
 
 def _slopes(h: Values, m: Values, method: Method) -> Values:
-    """Of the curve at its points ``[..., n]``, from the pieces' widths and slopes ``[..., n - 1]``."""
+    """Of the curve at its points ``[..., n]``, by the pieces' widths, slopes ``[..., n - 1]``."""
     if m.shape[-1] == 1:
         return np.concatenate([m, m], axis=-1)
     return _pchip(h, m) if method == "pchip" else _akima(m)

@@ -26,13 +26,13 @@ def correlations(
         means: label of a codec, key, to its value in the table.
 
     Returns:
-        Objects of ``over`` (``clips``: all pairs of codec and clip; ``codecs``: the table's values),
+        Objects of ``over`` (``clips``: all pairs of codec and clip; ``codecs``: the table's),
         ``keys``, ``values`` ``[keys, keys]`` with ``None`` where too few pairs or no spread, and
         ``n`` of pairs alike.
     """
     found = []
     labels = list(clips.values)
-    for category in dict.fromkeys(category for _, category in clips.datasets):
+    for category in sorted({category for _, category in clips.datasets}, reverse=True):
         keys = [
             each.key
             for each in columns
@@ -89,7 +89,8 @@ def _matrix(columns: Mapping[str, Values]) -> dict[str, Any]:
 
 
 def _ranks(values: Values) -> Values:
-    """Ranks ``[n]``, equal values sharing the mean of theirs (without SciPy: it imports for seconds)."""
+    """Ranks ``[n]``, equal values sharing the mean of theirs."""
+    # Not SciPy's: importing its statistics takes longer than all the rest of a page.
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     ranks: Values = (last - (counts - 1) / 2)[place]

@@ -1,4 +1,4 @@
-"""What each codec costs, as far as records say: operations both ways, seconds, memory, look-ahead."""
+"""What each codec costs, as records say: operations both ways, seconds, memory, look-ahead."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def of_row(row: Row, store: Store, told: Measured) -> dict[str, Any]:
     """A codec's cost; ``None`` where nothing says, and ``reason`` why operations are not counted.
 
     Operations are for 10 s of audio. ``encode_rtf`` and ``decode_rtf`` are seconds of computing a
-    second of audio: of the measurement, where there is one (``measured``), else over the run's clips.
+    second of audio: of the measurement, where there is one (``measured``), else over the clips.
     """
     one = told.get(row.codec, {})
     match = published_as(row)

@@ -75,6 +75,35 @@ def build(
     }
 
 
+def points(
+    store: Store,
+    *,
+    ci: bool = False,
+    source: str | None = None,
+    protocol: str | None = None,
+    codecs: Sequence[str] = (),
+    all_versions: bool = False,
+) -> Content:
+    """The rows alone, for figures: ``sections`` with their columns and rows, as `build` has them.
+
+    Args:
+        ci: with intervals.
+
+    Raises:
+        InputError: no results, or none of what was asked for.
+    """
+    built = table.build(
+        store,
+        ci=ci,
+        paper=True,
+        source=source,
+        protocol=protocol,
+        codecs=codecs,
+        all_versions=all_versions,
+    )
+    return {"sections": [of_section.points(each, store, Settings()) for each in built.sections]}
+
+
 def add_audio(
     content: Content, store: Store, folders: Sequence[Path], page: Path, *, embed: bool = False
 ) -> int:
@@ -125,8 +154,8 @@ def _tokens(folders: Sequence[Path]) -> tuple[list[Content], list[str]]:
 def block(content: Content) -> str:
     """The content as the text of a ``script`` element of type ``application/json``.
 
-    Nothing in it can end the element, begin a comment or another element: ``<``, ``>`` and ``&`` are
-    escapes of JSON, and so are the line separators that older JavaScript takes for line ends.
+    Nothing in it can end the element, begin a comment or another element: ``<``, ``>`` and ``&``
+    are escapes of JSON, and so are the line separators that older JavaScript takes for line ends.
     """
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":

@@ -30,7 +30,8 @@ class LineDelta:
     """A test line against an anchor line.
 
     Attributes:
-        rate: percent of bits at the same quality; ``quality``: units of the metric at the same bits.
+        rate: percent of bits at the same quality.
+        quality: in units of the metric, at the same bits.
         points: of the anchor and of the test.
         clips: that all points of both have a value for.
         shared_quality, shared_rate: share of the axis' range that both lines cover.
@@ -64,7 +65,7 @@ def deltas(
         lines: label of a row to its line; rows without are left out.
     """
     of_line: dict[str, list[int]] = {}
-    measured = np.isfinite(found.values).any(axis=1) if found.values.size else np.zeros(0, bool)
+    measured = [bool(np.isfinite(values).any()) for values in found.values]
     for i, label in enumerate(found.labels):
         if label in lines and bits.get(label, 0) > 0 and measured[i]:
             of_line.setdefault(lines[label], []).append(i)

@@ -11,7 +11,7 @@ from sqbench.store.row import Row
 
 BANDS: tuple[str, ...] = ("below 1 kb/s", "1 to 3 kb/s", "3 to 8 kb/s", "8 to 16 kb/s",
                           "above 16 kb/s")  # fmt: skip
-"""As Codec-SUPERB groups codecs; a rate of 1, 3 or 8 is of the band above it, 16 of the one below."""
+"""As Codec-SUPERB groups codecs; 1, 3 and 8 are of the band above them, 16 of the one below."""
 _EDGES = (1000.0, 3000.0, 8000.0)
 _NEAR = 0.05
 
@@ -24,8 +24,8 @@ def is_control(row: Row) -> bool:
 def lines(rows: Sequence[Row]) -> dict[str, str]:
     """Label of a row to the name of the line that it is a point of.
 
-    A line is a family (the first word of codecs' names) at one sample rate with one kind of weights:
-    its points differ in bits alone. Another version of a point is a line of its own.
+    A line is a family (the first word of codecs' names) at one sample rate with one kind of
+    weights: its points differ in bits alone. Another version of a point is a line of its own.
     """
     rates: dict[str, set[object]] = {}
     weights: dict[str, set[str]] = {}

@@ -1,10 +1,10 @@
 """Every codec against every other: paired differences, and which of them are no accident.
 
 The differences and intervals are those of `sqbench.report.compare`. The test is a sign-flip
-permutation test of the same statistic, the unweighted mean over datasets of the mean difference: if
-two codecs were alike, each clip's difference might as well have had the other sign (Fisher 1935;
-Good 2005, chapter 3). Among many pairs some differ by accident: p-values are corrected by Holm (1979)
-over all pairs of a metric.
+permutation test of the same statistic, the unweighted mean over datasets of the mean difference:
+if two codecs were alike, each clip's difference might as well have had the other sign (Fisher
+1935; Good 2005, chapter 3). Among many pairs some differ by accident: p-values are corrected by
+Holm (1979) over all pairs of a metric.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def sign_flip(weighted: Values, *, seed: int = 0) -> Values:
         weighted: terms of each sum, ``[sums, n]``.
 
     Returns:
-        ``[sums]``: the share of all ``2**n`` sign patterns whose sum is as far from 0 as the observed
-        one; of `FLIPS` random ones and the observed one, where there are more than that.
+        ``[sums]``: the share of all ``2**n`` sign patterns whose sum is as far from 0 as the
+        observed one; of `FLIPS` random ones and the observed one, where there are more than that.
     """
     n = weighted.shape[1]
     exact = 2.0**n <= FLIPS

@@ -69,9 +69,7 @@ def render(content: Content, *, views: Sequence[View] = VIEWS, home: str = "") -
 
 def _summary(content: Content) -> str:
     codecs = len(list(labels(content)))
-    clips = {
-        (section["source"], clip) for section in content["sections"] for clip in section["clips"]["ids"]
-    }  # fmt: skip
+    clips = {(s["source"], clip) for s in content["sections"] for clip in s["clips"]["ids"]}
     runs = len(content["runs"])
     sources = list(dict.fromkeys(section["source"] for section in content["sections"]))
     measured = f", {len(clips)} clips measured" if clips else ""

@@ -41,24 +41,31 @@ class Settings:
 def build(section: Section, store: Store, settings: Settings) -> dict[str, Any]:
     """The section as JSON (docs/report.md has the schema), without the addresses of audio."""
     ours = [row.row for row in section.rows if row.row is not None]
-    rows = [_row(row, section, ours, store, settings) for row in _best_in_band(section)]
     seen = per_clip.collect(ours, section.columns)
     real = [row for row in ours if not families.is_control(row)]
     means = {
         row.label: {key: entry.value for key, entry in row.entries.items()} for row in section.rows
     }
     return {
-        "source": section.source,
-        "protocol": section.protocol,
-        "notes": list(section.notes),
-        "columns": [_column(column) for column in section.columns],
-        "rows": rows,
+        **points(section, store, settings),
         "deltas": _deltas(real, section.columns, settings),
         "pairs": _pairs(ours, section.columns, settings),
         "clips": seen.to_json(),
         "correlations": correlations(
             per_clip.collect(real, section.columns), means, section.columns
         ),
+    }
+
+
+def points(section: Section, store: Store, settings: Settings) -> dict[str, Any]:
+    """The part of `build` that tables and curves need: columns and rows."""
+    ours = [row.row for row in section.rows if row.row is not None]
+    return {
+        "source": section.source,
+        "protocol": section.protocol,
+        "notes": list(section.notes),
+        "columns": [_column(column) for column in section.columns],
+        "rows": [_row(row, section, ours, store, settings) for row in _best_in_band(section)],
     }
 
 
@@ -105,9 +112,7 @@ def _row(
             for key, entry in entries.items()
             if entry.interval is not None and entry.interval.low is not None
         },
-        "incomplete": [
-            key for key, e in entries.items() if e.value is not None and not e.complete
-        ],
+        "incomplete": [key for key, e in entries.items() if e.value is not None and not e.complete],
     }
     if row.row is None:
         return {**form, **_published(row)} if row.published else {**form, **_original(row)}

@@ -88,23 +88,22 @@ function viewWorst(mount, section) {
     const others = columns.filter((each) => each !== column && each.category === column.category);
     const real = rows.filter((row) => row.kind === "codec" && (clips.values[row.label] || {})[column.key]);
     const heard = audio.decoded[state.row] || {};
+    const listen = (clip) => [heard[clip] ? play(heard[clip], `${clips.ids[clip]}, ${state.row}`) : NOTHING, " ",
+      heard[clip] && audio.original[clip] ? play(audio.original[clip], `${clips.ids[clip]}, original`) : null];
     const lines = ((clips.worst[state.row] || {})[column.key] || []).map((clip, i) => {
       const of_set = values.filter((value, other) => value !== null && clips.dataset[other] === clips.dataset[clip]);
       const of_all = real.map((row) => clips.values[row.label][column.key][clip]);
-      return [String(i + 1), clips.ids[clip], clips.datasets[clips.dataset[clip]].name, el("b", null, num(values[clip], column.digits)),
+      return [String(i + 1), clips.ids[clip], listen(clip), clips.datasets[clips.dataset[clip]].name, el("b", null, num(values[clip], column.digits)),
         num(median(of_set), column.digits), num(median(of_all), column.digits),
-        ...others.map((each) => num((of_row[each.key] || [])[clip], each.digits)),
-        [audio.original[clip] ? play(audio.original[clip], `${clips.ids[clip]}, original`) : null, " ",
-          heard[clip] ? play(heard[clip], `${clips.ids[clip]}, ${state.row}`) : null, !heard[clip] && !audio.original[clip] ? NOTHING : null]];
+        ...others.map((each) => num((of_row[each.key] || [])[clip], each.digits))];
     });
     const missing = (clips.missing[state.row] || {})[column.key] || [];
-    const byReason = new Map();
-    for (const [clip, reason] of missing) byReason.set(reason, [...(byReason.get(reason) || []), clip]);
+    const byReason = groupBy(missing, ([, reason]) => reason);
     box.replaceChildren(
-      lines.length ? plainTable("Worst clips", [["#"], ["Clip", "text free"], ["Set", "text"], [`${column.title} ${arrow(column)}`], ["its set, median"], ["all codecs, median"], ...others.map((each) => [`${each.title} ${arrow(each)}`]), ["Listen", "text"]], lines)
+      lines.length ? plainTable("Worst clips", [["#"], ["Clip", "text free"], ["Listen", "text"], ["Set", "text"], [`${column.title} ${arrow(column)}`], ["its set, median"], ["all codecs, median"], ...others.map((each) => [`${each.title} ${arrow(each)}`])], lines)
         : el("p", { class: "empty" }, `${state.row} has no value of ${column.title}.`),
       byReason.size ? el("div", null, el("h3", null, `Without a value: ${missing.length} clips`), el("ul", null, [...byReason].map(([reason, some]) =>
-        el("li", null, `${clips.reasons[reason]} (${some.length}): `, el("span", { class: "dim" }, some.slice(0, 5).map((clip) => clips.ids[clip]).join(", ") + (some.length > 5 ? ", \u2026" : "")))))) : "");
+        el("li", null, `${clips.reasons[reason]} (${some.length}): `, el("span", { class: "dim" }, some.slice(0, 5).map(([clip]) => clips.ids[clip]).join(", ") + (some.length > 5 ? ", \u2026" : "")))))) : "");
   };
   mount.append(el("div", { class: "tools" },
     select("Codec", rows.map((row) => [row.label, row.label]), state.row, (label) => { state.row = label; draw(); }),

@@ -44,19 +44,19 @@ function curveChart(section, column, order, state, width) {
   const chart = frame(width, Math.max(230, Math.min(330, width * 0.68)), `${columnName(column)} over measured bits a second`,
     { log: true, low: Math.min(...x) / 1.15, high: Math.max(...x) * 1.15, label: "measured kb/s, logarithmic", text: (v) => String(Number((v / 1000).toPrecision(2))) },
     { low, high });
-  const used = [];
-  for (const row of near) {
+  const names = [];  // of controls that lie on one another, together
+  for (const row of near.slice().sort((a, b) => chart.ys.at(a.values[column.key]) - chart.ys.at(b.values[column.key]))) {
     const [bottom, top] = ends(row).map(chart.ys.at);
     const y = chart.ys.at(row.values[column.key]);
     const band = svg("g", null,
       svg("rect", { class: "control", x: chart.pad.left, width: width - chart.pad.left - chart.pad.right, y: Math.min(top, bottom) - 0.5, height: Math.abs(bottom - top) + 1 }),
       svg("line", { class: "control-line", x1: chart.pad.left, x2: width - chart.pad.right, y1: y, y2: y }));
     chart.root.append(band);
-    let at = y - 4;
-    while (used.some((other) => Math.abs(other - at) < 12)) at += 12;
-    used.push(at);
-    chart.root.append(svg("text", { x: chart.pad.left + 4, y: at }, row.label));
+    const last = names[names.length - 1], at = y > chart.pad.top + 10 ? y - 4 : y + 13;
+    if (last && Math.abs(at - last.at) < 13) last.labels.push(row.label);
+    else names.push({ at, labels: [row.label] });
   }
+  for (const { at, labels } of names) chart.root.append(svg("text", { x: chart.pad.left + 4, y: at }, labels.join(", ")));
   const lines = new Map();
   for (const row of shown) lines.set(row.line, [...(lines.get(row.line) || []), row]);
   for (const [name, rows] of lines) {
@@ -134,7 +134,8 @@ function viewFigure(mount, section) {
         ? "Operations: torch's operation counter halved, one convention for all networks, 10 s of audio. "
         : "Operations as the paper's counter sees them: none of SQCodec's weight-normed layers and none of its attention, so that they do not compare across models. ",
       "Area: parameters. Hollow: the paper's rows, on its data. ",
-      rest.length ? `Not drawn: ${rest.map((row) => `${row.label} (${state.convention === "paper" && row.cost && row.cost.macs_g ? "not in the paper" : (row.cost && row.cost.reason) || "no count"})`).join(", ")}.` : "");
+      ...[...groupBy(rest, (row) => (state.convention === "paper" && row.cost.macs_g ? "not in the paper" : row.cost.reason || "no count"))]
+        .map(([reason, some]) => `Not drawn, ${reason}: ${some.map((row) => row.label).join(", ")}. `));
     const inner = el("div");
     box.replaceChildren(inner);
     fitted(inner, (width) => shown.length ? bubbles(shown, column, order, state, width, cost)
@@ -163,10 +164,14 @@ function bubbles(shown, column, order, state, width, cost) {
     mark(chart, chart.xs.at(cost(row)), chart.ys.at(row.values[column.key]),
       rowLines(row, column, [`${brief(cost(row))} G multiply-adds`, params(row) ? `${brief(params(row))} M parameters` : ""]), drawn, size(row) + 4);
   }
+  // Every codec has its name; of the paper's lines the topmost point has the line's.
+  const top = new Map();
+  if (width > 620) for (const row of shown) if (row.kind === "paper" && !(top.get(row.line) && top.get(row.line).values[column.key] > row.values[column.key])) top.set(row.line, row);
   for (const row of shown) {
-    if (row.kind !== "codec") continue;
-    const px = chart.xs.at(cost(row)), left = px > width * 0.7;
-    chart.root.append(svg("text", { class: "name", x: px + (left ? -1 : 1) * (size(row) + 4), y: chart.ys.at(row.values[column.key]) + 4, "text-anchor": left ? "end" : "start" }, row.label));
+    if (row.kind !== "codec" && top.get(row.line) !== row) continue;
+    const name = row.kind === "codec" ? row.label : row.line.replace(" (paper)", "");
+    const px = chart.xs.at(cost(row)), left = px + size(row) + name.length * 6.6 > width;
+    chart.root.append(svg("text", { class: "name", x: px + (left ? -1 : 1) * (size(row) + 4), y: chart.ys.at(row.values[column.key]) + 4, "text-anchor": left ? "end" : "start" }, name));
   }
   return chart.root;
 }

@@ -42,6 +42,12 @@ function columnName(column) {
   return [column.title, arrow(column), unit ? `(${unit})` : ""].filter(Boolean).join(" ");
 }
 
+function groupBy(items, nameOf) {
+  const found = new Map();
+  for (const item of items) found.set(nameOf(item), [...(found.get(nameOf(item)) || []), item]);
+  return found;
+}
+
 function median(values) {
   const some = values.filter((value) => value !== null && value !== undefined).sort((a, b) => a - b);
   return some.length ? quantile(some, 0.5) : null;

@@ -27,7 +27,7 @@ function viewCost(mount, section) {
     if (value === null || value === undefined) return name === "macs_g" || name === "params_m" ? why(NOTHING, row.cost.reason || "not counted") : NOTHING;
     return typeof value === "string" ? value : num(value, digits) + (!row.cost.measured && name.endsWith("rtf") ? "\u2021" : "");
   })])), el("p", { class: "dim small" }, "Operations and parameters for 10 s of audio, encoding and decoding. Encode, decode: seconds of computing a second of audio. ",
-    rows.some((row) => !row.cost.measured) ? "\u2021 over the clips of the run, on its machine and beside its other work: `sqbench compare` of speed needs `sqbench complexity --speed --format json` (sqbench report --cost FILE), which also has memory and look-ahead." : ""));
+    rows.some((row) => !row.cost.measured) ? "\u2021 over the clips of the run, on its machine and beside its other work. To compare speed, memory and look-ahead: sqbench complexity --speed --format json > FILE, and sqbench report --cost FILE." : ""));
 }
 
 function viewTokens(mount) {

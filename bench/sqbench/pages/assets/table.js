@@ -4,6 +4,7 @@ function viewTable(mount, section) {
   const state = { sort: null, reverse: false, banded: true, intervals: true, paper: false, text: "", hidden: new Set() };
   const scored = section.columns.filter((column) => section.rows.some((row) => row.values[column.key] !== null || (row.reasons || {})[column.key]));
   if (!section.rows.some((row) => row.kind !== "paper" && row.cost && row.cost.macs_g)) ["macs_g", "params_m"].forEach((key) => state.hidden.add(key));
+  if (innerWidth < 640) ["bitrate_bps", "num_codebooks", "macs_g", "params_m"].forEach((key) => state.hidden.add(key));
   const box = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Results" });
   const status = el("p", { class: "dim small", role: "status" });
   const shownColumns = () => scored.filter((column) => !state.hidden.has(column.key));
@@ -25,7 +26,7 @@ function viewTable(mount, section) {
       if (x === null || y === null || x === undefined || y === undefined) return (x === null || x === undefined) - (y === null || y === undefined);
       return sign * (typeof x === "string" ? x.localeCompare(y) : x - y);
     };
-    const top = rows.filter((row) => row.kind === "original" || row.kind === "control").sort((a, b) => (a.kind === "control") - (b.kind === "control") || compare(a, b));
+    const top = rows.filter((row) => row.kind === "original" || row.kind === "control").sort((a, b) => (a.kind === "control") - (b.kind === "control") || (state.sort ? compare(a, b) : compare(b, a)));
     const rest = rows.filter((row) => row.kind === "codec" || row.kind === "paper").sort(compare);
     const bands = state.banded
       ? PAGE.bands.map((name, i) => [name, rest.filter((row) => row.band === i)]).concat([["rate not known", rest.filter((row) => row.band === null)]])
