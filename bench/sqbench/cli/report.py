@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
         "report",
         help="write results as a page: curves, tables, comparisons, worst clips",
         description="Write one HTML file that opens from the disk and needs no network: quality "
-        "over bits and over operations, a table in rate bands, Bjontegaard deltas, paired differences, "
+        "over bits and operations, a table in rate bands, Bjontegaard deltas, paired differences, "
         "distributions, the worst clips with their audio, correlations, cost, provenance.",
     )
     parse.add_argument("results", type=Path, nargs="*", help="folders (default: results)")

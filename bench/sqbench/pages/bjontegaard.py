@@ -5,7 +5,8 @@ delta, the quality over ``log10`` of the rate for the quality delta; the delta i
 of the curves over the range that both cover (Bjøntegaard 2001, VCEG-M33). Interpolation is
 piecewise cubic: ``pchip`` (Fritsch and Carlson 1980), as in the common test conditions of JCT-VC
 and JVET (JCTVC-L1100, JVET-T2010), or ``akima`` (Akima 1970), which Herglotz et al. (arXiv
-2304.12852) found to be the more accurate one. Any number of curves is computed at once, as intervals need thousands.
+2304.12852) found to be the more accurate one. Any number of curves is computed at once, as
+intervals need thousands.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ STYLE: Any = {
     "pdf.fonttype": 42,  # TrueType, embedded: what publishers ask for
     "ps.fonttype": 42,
     "svg.fonttype": "path",  # drawn, so that no reader lacks the font
+    "svg.hashsalt": "sqbench",  # ids by content, not by chance
     "font.size": 8.0,
     "axes.labelsize": 8.0,
     "axes.titlesize": 8.0,

@@ -52,7 +52,7 @@ def write(
 
 def page_name(label: str) -> str:
     """A file's name that is safe in a path and an address, and of this label alone."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip(".-")
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip(".-") or "codec"
     # Where letters were replaced, or two names differ in case alone, the digest tells them apart.
     return (
         f"{plain}.html" if plain == label == label.lower() else f"{plain}-{digest(label)[:8]}.html"
