@@ -44,6 +44,18 @@ class Opened:
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
+    def until(self, condition: str, seconds: float = 20.0) -> None:
+        """Wait until an expression is true (Playwright's own way needs ``eval`` in the page).
+
+        Raises:
+            AssertionError: it is not, after so many seconds.
+        """
+        for _ in range(int(seconds * 20)):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"not within {seconds:g} s: {condition}")
+
     def violations(self) -> list[str]:
         """What axe-core calls serious or critical, one line a rule and element."""
         script = resources.files("axe_playwright_python") / "axe.min.js"
