@@ -42,8 +42,9 @@ test-all: $(READY)
 # For the slow tests of HTML pages: Playwright and axe-core; the browser is the system's.
 browser: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/browser.txt
-	@command -v $${SQBENCH_CHROMIUM:-chromium-headless-shell} chromium chromium-browser google-chrome | grep -q . \
-		|| echo "No browser: apt-get install chromium-headless-shell, or set SQBENCH_CHROMIUM"
+	@for name in $$SQBENCH_CHROMIUM chromium-headless-shell chromium chromium-browser google-chrome; do \
+		command -v $$name > /dev/null && exit 0; done; \
+		echo "No browser: apt-get install chromium-headless-shell, or set SQBENCH_CHROMIUM"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -43,6 +43,7 @@ def test_an_index_and_a_page_a_codec(tmp_path: Path) -> None:
     assert len(links) == 5
     assert all((tmp_path / "site" / link).is_file() for link in links)
     one = block(tmp_path / "site" / "codecs" / "opus-6k.html")
+    assert one["focus"] == "opus-6k"
     (section,) = one["sections"]
     assert set(section["clips"]["values"]) == {"opus-6k"}
     assert {row["label"] for row in section["rows"] if row["kind"] == "codec"} == {

@@ -65,6 +65,7 @@ def build(
         "title": title,
         "sqbench": __version__,
         "command": command,
+        "focus": None,
         "bd_method": settings.method,
         "n_boot": settings.n_boot,
         "seed": settings.seed,

@@ -98,6 +98,7 @@ def _of_codec(content: Content, label: str, names: dict[str, str]) -> Content:
     return {
         **content,
         "title": label,
+        "focus": label,
         "sections": sections,
         "tokens": [t for t in content["tokens"] if t["model"].partition("@")[0] in codecs],
         "runs": [r for r in content["runs"] if any(c["name"] in codecs for c in r["codecs"])],

@@ -66,7 +66,7 @@ function viewTable(mount, section) {
         head(column.key, `${column.title} ${arrow(column)}`.trim(), column.by ? `by ${column.by}` : column.unit)))),
       parts.map(([name, rows]) => el("tbody", null,
         state.banded || name !== "codecs" ? el("tr", null, el("th", { scope: "rowgroup", colspan: columns.length + 1 }, name)) : null,
-        rows.map((row) => el("tr", { class: row.kind },
+        rows.map((row) => el("tr", { class: row.label === PAGE.focus ? `${row.kind} focus` : row.kind },
           el("th", { scope: "row" }, row.page ? el("a", { href: row.page }, row.label) : row.label,
             row.weights && row.weights !== "none" ? el("small", null, row.weights) : null),
           columns.map((column) => cell(row, column))))))));
