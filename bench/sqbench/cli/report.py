@@ -55,11 +55,11 @@ def handle(options: argparse.Namespace) -> int:
     from sqbench.pages import data, site
     from sqbench.pages.cost import measured
     from sqbench.pages.render import render
-    from sqbench.pages.section import Settings
+    from sqbench.pages.section import PageSettings
 
     if options.site is not None and options.out is not None:
         raise InputError("--site beside --out", expected="one or the other")
-    settings = Settings(method=options.bd, told=measured(options.cost))
+    settings = PageSettings(method=options.bd, told=measured(options.cost))
     folders = options.results or [Path("results")]
     store = load(folders)
     content = data.build(

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqbench.report.columns import Column
 from sqbench.store.record import Record
-from sqbench.store.row import Row, column
+from sqbench.store.row import ResultRow, column
 
 WORST = 10
 DIGITS = 5
@@ -65,7 +65,7 @@ def short(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.{DIGITS}g}")
 
 
-def collect(rows: Sequence[Row], columns: Iterable[Column]) -> Clips:
+def collect(rows: Sequence[ResultRow], columns: Iterable[Column]) -> Clips:
     """What the score records of these rows say of each clip."""
     keys = {each.key: each for each in columns if each.scores and not each.by}
     known: dict[tuple[str, str, str], None] = {}
@@ -109,7 +109,7 @@ def worst(values: Sequence[float | None], of: Column) -> list[int]:
     return [clip for _, clip in sorted(there)[:WORST]]
 
 
-def why_missing(row: Row, key: str) -> str:
+def why_missing(row: ResultRow, key: str) -> str:
     """Why a cell lacks values: reasons with their counts, and what was never tried."""
     if key not in row.cells:
         return "not measured"

@@ -12,7 +12,7 @@ from sqbench.complexity import known
 from sqbench.errors import InputError
 from sqbench.published import rows as paper
 from sqbench.store.reader import Store
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 from sqbench_codecs import CodecSpec
 
 SPEED = ("encode_rtf", "decode_rtf", "peak_memory_mb", "lookahead_s")
@@ -39,7 +39,7 @@ def measured(path: Path | None) -> Measured:
         ) from error
 
 
-def published_as(row: Row) -> paper.SignalRow | None:
+def published_as(row: ResultRow) -> paper.SignalRow | None:
     """The row of the paper that a codec is, by its recorded facts."""
     described = row.description
     sizes, rate = described.get("codebook_sizes"), described.get("sample_rate")
@@ -55,7 +55,7 @@ def published_as(row: Row) -> paper.SignalRow | None:
     return paper.published(spec)
 
 
-def of_row(row: Row, store: Store, told: Measured) -> dict[str, Any]:
+def of_row(row: ResultRow, store: Store, told: Measured) -> dict[str, Any]:
     """A codec's cost; ``None`` where nothing says, and ``reason`` why operations are not counted.
 
     Operations are for 10 s of audio. ``encode_rtf`` and ``decode_rtf`` are seconds of computing a
@@ -90,7 +90,7 @@ def of_published(row: paper.SignalRow) -> dict[str, Any]:
     }
 
 
-def _of_run(row: Row, store: Store) -> tuple[float | None, float | None]:
+def _of_run(row: ResultRow, store: Store) -> tuple[float | None, float | None]:
     """Seconds of computing a second of audio, over the clips of the row's source."""
     coded = [
         record

@@ -10,7 +10,7 @@ from typing import Any
 from sqbench import __version__
 from sqbench.pages import provenance
 from sqbench.pages import section as of_section
-from sqbench.pages.section import Settings
+from sqbench.pages.section import PageSettings
 from sqbench.pages.sound import Saved, address, saved
 from sqbench.report import table
 from sqbench.store.reader import Store
@@ -32,7 +32,7 @@ def build(
     protocol: str | None = None,
     codecs: Sequence[str] = (),
     all_versions: bool = False,
-    settings: Settings | None = None,
+    settings: PageSettings | None = None,
 ) -> Content:
     """Everything that a page shows, without audio.
 
@@ -47,7 +47,7 @@ def build(
     Raises:
         InputError: no results, or none of what was asked for.
     """
-    settings = settings or Settings()
+    settings = settings or PageSettings()
     built = table.build(
         store,
         ci=True,
@@ -102,7 +102,7 @@ def points(
         codecs=codecs,
         all_versions=all_versions,
     )
-    return {"sections": [of_section.points(each, store, Settings()) for each in built.sections]}
+    return {"sections": [of_section.points(each, store, PageSettings()) for each in built.sections]}
 
 
 def add_audio(

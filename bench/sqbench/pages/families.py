@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sqbench.report.table import CONTROLS, TableRow
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 
 BANDS: tuple[str, ...] = ("below 1 kb/s", "1 to 3 kb/s", "3 to 8 kb/s", "8 to 16 kb/s",
                           "above 16 kb/s")  # fmt: skip
@@ -16,12 +16,12 @@ _EDGES = (1000.0, 3000.0, 8000.0)
 _NEAR = 0.05
 
 
-def is_control(row: Row) -> bool:
+def is_control(row: ResultRow) -> bool:
     """Whether a codec is there to check the ruler."""
     return row.codec in CONTROLS
 
 
-def lines(rows: Sequence[Row]) -> dict[str, str]:
+def lines(rows: Sequence[ResultRow]) -> dict[str, str]:
     """Label of a row to the name of the line that it is a point of.
 
     A line is a family (the first word of codecs' names) at one sample rate with one kind of
@@ -78,6 +78,6 @@ def _family(codec: str) -> str:
     return re.split(r"[-@]", codec, maxsplit=1)[0]
 
 
-def _source(row: Row) -> str:
+def _source(row: ResultRow) -> str:
     weights = row.description.get("weights")
     return str(weights.get("source", "none")) if isinstance(weights, dict) else "none"

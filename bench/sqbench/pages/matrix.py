@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqbench.statistics import N_BOOT, draw_counts
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 
 Values = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Matrix:
     values: Values = field(repr=False)
 
 
-def matrix(rows: Sequence[Row], key: str) -> Matrix:
+def matrix(rows: Sequence[ResultRow], key: str) -> Matrix:
     """A column's values of these rows; rows that were never measured by it are NaN throughout.
 
     Datasets that the published scripts would drop (``failures="drop"``) are in it: what is compared

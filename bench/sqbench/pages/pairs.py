@@ -25,7 +25,7 @@ _AT_ONCE = 256  # pairs: 20 MB of statistics
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class CodecPair:
     """Codec ``a`` minus codec ``b`` on the clips that both have a value for.
 
     Attributes:
@@ -51,7 +51,7 @@ class Pair:
 
 def pairs(
     found: Matrix, *, higher_is_better: bool, n_boot: int = N_BOOT, seed: int = 0
-) -> list[Pair]:
+) -> list[CodecPair]:
     """All pairs of the matrix's rows, each once.
 
     Args:
@@ -63,7 +63,7 @@ def pairs(
     there = np.isfinite(found.values)
     for a, b in index:
         groups.setdefault((there[a] & there[b]).tobytes(), []).append((a, b))
-    made: dict[tuple[int, int], Pair] = {}
+    made: dict[tuple[int, int], CodecPair] = {}
     for mask, of_mask in groups.items():
         shared = np.frombuffer(mask, dtype=bool)
         values, datasets = found.values[:, shared], found.datasets[shared]
@@ -81,11 +81,11 @@ def _group(
     higher_is_better: bool,
     n_boot: int,
     seed: int,
-) -> list[Pair]:
+) -> list[CodecPair]:
     n = len(datasets)
     if not n:
         return [
-            Pair(
+            CodecPair(
                 a=a, b=b, difference=None, low=None, high=None, n=0, wins=0, losses=0, p=None,
                 p_holm=None,
             )
@@ -101,7 +101,7 @@ def _group(
     ends = None if spread is None else np.quantile(spread, [0.025, 0.975], axis=0)
     p = sign_flip(weighted, seed=seed)
     return [
-        Pair(
+        CodecPair(
             a=one,
             b=other,
             difference=float(means[i]),
@@ -150,7 +150,7 @@ def holm(p: Values) -> Values:
     return corrected
 
 
-def _corrected(found: Sequence[Pair]) -> list[Pair]:
+def _corrected(found: Sequence[CodecPair]) -> list[CodecPair]:
     tested = [i for i, pair in enumerate(found) if pair.p is not None]
     corrected = holm(np.array([found[i].p for i in tested], dtype=np.float64))
     result = list(found)

@@ -12,17 +12,17 @@ from sqbench.pages.bjontegaard import Method
 from sqbench.pages.correlations import correlations
 from sqbench.pages.deltas import FEW_POINTS, LineDelta, deltas
 from sqbench.pages.matrix import matrix
-from sqbench.pages.pairs import Pair, pairs
+from sqbench.pages.pairs import CodecPair, pairs
 from sqbench.published import rows as paper
 from sqbench.report.columns import Column
 from sqbench.report.table import Entry, Section, TableRow, with_best
 from sqbench.statistics import N_BOOT
 from sqbench.store.reader import Store
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class PageSettings:
     """How the numbers of a page are made.
 
     Attributes:
@@ -38,7 +38,7 @@ class Settings:
     told: cost.Measured = field(default_factory=dict)
 
 
-def build(section: Section, store: Store, settings: Settings) -> dict[str, Any]:
+def build(section: Section, store: Store, settings: PageSettings) -> dict[str, Any]:
     """The section as JSON (docs/report.md has the schema), without the addresses of audio."""
     ours = [row.row for row in section.rows if row.row is not None]
     seen = per_clip.collect(ours, section.columns)
@@ -57,7 +57,7 @@ def build(section: Section, store: Store, settings: Settings) -> dict[str, Any]:
     }
 
 
-def points(section: Section, store: Store, settings: Settings) -> dict[str, Any]:
+def points(section: Section, store: Store, settings: PageSettings) -> dict[str, Any]:
     """The part of `build` that tables and curves need: columns and rows."""
     ours = [row.row for row in section.rows if row.row is not None]
     return {
@@ -95,7 +95,7 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _row(
-    row: TableRow, section: Section, ours: Sequence[Row], store: Store, settings: Settings
+    row: TableRow, section: Section, ours: Sequence[ResultRow], store: Store, settings: PageSettings
 ) -> dict[str, Any]:
     scores = [column for column in section.columns if column.scores]
     entries = {c.key: row.entries.get(c.key, Entry(value=None)) for c in section.columns}
@@ -214,7 +214,7 @@ def _quantity(column: Column) -> str:
 
 
 def _deltas(
-    rows: Sequence[Row], columns: Sequence[Column], settings: Settings
+    rows: Sequence[ResultRow], columns: Sequence[Column], settings: PageSettings
 ) -> list[dict[str, Any]]:
     bits = {row.label: row.measured_bps for row in rows if row.measured_bps is not None}
     lines = families.lines(rows)
@@ -251,7 +251,7 @@ def _delta(each: LineDelta) -> dict[str, Any]:
 
 
 def _pairs(
-    rows: Sequence[Row], columns: Sequence[Column], settings: Settings
+    rows: Sequence[ResultRow], columns: Sequence[Column], settings: PageSettings
 ) -> Mapping[str, list[list[Any]]]:
     """By column, lists as `PAIR` names them."""
     found = {}
@@ -269,7 +269,7 @@ def _pairs(
 PAIR = ("a", "b", "difference", "low", "high", "n", "wins", "losses", "p", "p_holm")
 
 
-def _pair(pair: Pair, rows: Sequence[Row]) -> list[Any]:
+def _pair(pair: CodecPair, rows: Sequence[ResultRow]) -> list[Any]:
     numbers = [per_clip.short(each) for each in (pair.difference, pair.low, pair.high)]
     tests = [None if p is None else float(f"{p:.3g}") for p in (pair.p, pair.p_holm)]
     return [
