@@ -11,6 +11,7 @@ Reading is `sqcodec.audiofile`, which the trainer shares. Policies, each stated 
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from contextlib import suppress
@@ -42,6 +43,7 @@ __all__ = [
     "Kind",
     "describe_os_error",
     "first_channel",
+    "flac16",
     "is_audio",
     "is_length_of",
     "read",
@@ -91,11 +93,23 @@ def write_pcm16(path: Path, samples: NDArray[np.floating], rate: int) -> int:
     Raises:
         InputError: it cannot be written; no part of a file is left.
     """
+    _write(path, _int16(samples), rate, "PCM_16")
+    return int(np.count_nonzero(np.abs(samples) > 1))
+
+
+def flac16(samples: NDArray[np.floating], rate: int) -> bytes:
+    """A FLAC file of what `write_pcm16` writes, sample for sample, for a browser to decode."""
+    import soundfile
+
+    content = io.BytesIO()
+    soundfile.write(content, _int16(samples), rate, format="FLAC", subtype="PCM_16")
+    return content.getvalue()
+
+
+def _int16(samples: NDArray[np.floating]) -> NDArray[np.int16]:
     # Rounded here: libsndfile, made to clip, rounds towards minus infinity.
     scaled = np.rint(samples.astype(np.float64) * 32768)
-    whole = np.clip(scaled, -32768, 32767)
-    _write(path, whole.astype(np.int16), rate, "PCM_16")
-    return int(np.count_nonzero(np.abs(samples) > 1))
+    return np.clip(scaled, -32768, 32767).astype(np.int16)
 
 
 def _write(path: Path, samples: NDArray[np.generic], rate: int, subtype: str) -> None:

@@ -43,7 +43,7 @@ FLAGS = {
     "tokens": {"--codec", "--data", "--domain", "--out", "--weights", "--device", "--limit",
                "--format", "--to"},
     "listen": {"--codec", "--data", "--domain", "--clips", "--utterance", "--seconds", "--out",
-               "--weights", "--device"},
+               "--weights", "--device", "--single-file", "--match-level"},
     "doctor": {"--format", "--full", "--all"},
     "fetch": {"--codec", "--revision", "--progress", "--quiet"},
     "encode": {"--out", "--codec", "--weights", "--device"},

@@ -30,10 +30,16 @@ def test_all_there(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert printed.out == ""
     assert str(out / "index.html") in printed.err
     names = sorted(path.name for path in out.iterdir())
-    assert names == [
-        "01-s0-0-original.wav", "01-s0-1-mulaw-8.wav", "01-s0.png",
-        "02-e0-0-original.wav", "02-e0-1-mulaw-8.wav", "02-e0.png", "index.html",
-    ]  # fmt: skip
+    versions = [
+        f"{clip}-{name}" for clip in ("01-s0", "02-e0") for name in ("0-original", "1-mulaw-8")
+    ]
+    assert names == sorted(
+        [".sqbench-files.json", "01-s0.js", "02-e0.js", "index.html"]
+        + [f"{version}.{kind}" for version in versions for kind in ("png", "wav")]
+    )
+    assert main([*command, "--out", str(out), "--single-file", "--match-level"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == [".sqbench-files.json", "index.html"]
+    assert 'id="match" checked' in (out / "index.html").read_text(encoding="utf-8")
 
 
 def test_some_missing(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +50,7 @@ def test_some_missing(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "choosy: esc50/e0.wav: sdr, mel: RuntimeError: too long" in printed
     assert "s0.wav" not in printed
     text = (out / "index.html").read_text(encoding="utf-8")
-    assert text.count("<audio") == 5
+    assert text.count('class="pick"') == 5
     assert "too long for me" in text
 
 

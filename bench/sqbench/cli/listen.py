@@ -44,6 +44,17 @@ def add(commands: Any) -> None:
         help="at most so much of each clip, from its beginning (default: 10)",
     )
     parse.add_argument("--out", type=Path, default=Path("listen"), help="default: listen/")
+    parse.add_argument(
+        "--single-file",
+        action="store_true",
+        help="put sounds and pictures into index.html, to send it",
+    )
+    parse.add_argument(
+        "--match-level",
+        action="store_true",
+        help="play every version as loud as the original (ITU-R BS.1770-4); the page says so, and "
+        "can be told otherwise",
+    )
     add_codec_options(parse)
     parse.set_defaults(handler=handle)
 
@@ -80,6 +91,12 @@ def handle(options: argparse.Namespace) -> int:
         )
         progress.missing("on the page")
         progress.note(f"writing {len(listening.clips)} clips")
-        page = write(listening, options.out, shlex.join(["sqbench", *sys.argv[1:]]))
+        page = write(
+            listening,
+            options.out,
+            shlex.join(["sqbench", *sys.argv[1:]]),
+            single_file=options.single_file,
+            match_level=options.match_level,
+        )
         progress.note(f"Next: open {page}")
     return 0 if listening.complete else 2
