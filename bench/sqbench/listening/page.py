@@ -92,13 +92,19 @@ def templates() -> Environment:
 
 
 def render(
-    listening: Listening, media: Sequence[Media | None], command: str, *, match_level: bool
+    listening: Listening,
+    media: Sequence[Media | None],
+    command: str,
+    *,
+    single_file: bool,
+    match_level: bool,
 ) -> str:
     """The whole page.
 
     Args:
         media: of each clip; ``None`` where it could not be read.
         command: what makes it again, if it is to be shown.
+        single_file: whether nothing lies beside the page.
         match_level: whether levels are matched when the page opens.
     """
     from sqbench import __version__
@@ -114,6 +120,7 @@ def render(
         range_db=RANGE_DB,
         level=level,
         match_level=match_level,
+        single_file=single_file,
         coders=[_coder(coder) for coder in listening.coders],
         sections=sections,
         lost=[

@@ -202,7 +202,7 @@ def _versions(
 ) -> Iterator[tuple[int, Version]]:
     """A version of each clip, with its place among them, as they are measured."""
     sent: dict[int, tuple[int, Job, Reconstruction]] = {}
-    lost: list[tuple[int, Version]] = []
+    unmeasured: list[tuple[int, Version]] = []
 
     def tasks() -> Iterator[ArrayTask]:
         number = 0
@@ -210,7 +210,12 @@ def _versions(
             job = Job(clip.item, clip.item.metrics, coding=True)
             outcome = _coded(system, clip, seconds)
             if isinstance(outcome, str):
-                lost.append((at, Version(coder, None, tuple(build.lost(job, outcome)))))
+                unmeasured.append((at, Version(coder, None, tuple(build.lost(job, outcome)))))
+                continue
+            if not job.metrics:
+                sound = Sound(outcome.estimate, outcome.estimate_rate)
+                records = tuple(build.done(job, outcome.coded, ()))
+                unmeasured.append((at, Version(coder, sound, records)))
                 continue
             sent[number] = (at, job, outcome)
             number += 1
@@ -227,7 +232,7 @@ def _versions(
         at, job, outcome = sent.pop(index)
         sound = Sound(outcome.estimate, outcome.estimate_rate)
         yield at, Version(coder, sound, tuple(build.done(job, outcome.coded, measured)))
-    yield from lost
+    yield from unmeasured
 
 
 def _coded(system: System, clip: Clip, seconds: float) -> Reconstruction | str:

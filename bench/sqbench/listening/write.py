@@ -40,7 +40,8 @@ def write(
     files = _Files(None if single_file else out)
     media = [_media(number, clip, files) for number, clip in enumerate(listening.clips, 1)]
     page = out / "index.html"
-    write_text(page, render(listening, media, command, match_level=match_level))
+    text = render(listening, media, command, single_file=single_file, match_level=match_level)
+    write_text(page, text)
     kept.replace(out, [page.name, *files.names])
     return page
 

@@ -49,7 +49,7 @@ class Fields:
         if printable and not value.isprintable():
             self.wrong(name, "a text of one line", value)
         if len(value) > most:
-            self.wrong(name, f"at most {most} characters", f"{len(value)}")
+            self.wrong(name, f"at most {most} characters", len(value))
         return str(value)
 
     def choice(self, name: str, values: tuple[str, ...]) -> str:
