@@ -239,10 +239,12 @@ def test_the_command_prints_abx(
 def test_the_command_prints_mushra_and_writes_a_table_for_metrics(
     mushra: keys.Key, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+
+    def rater(more: int) -> Callable[[str, str], float]:
+        return lambda system, _: LEVELS[system] + more
+
     files = [
-        blind_tests.mushra_file(
-            tmp_path / f"{i}.json", mushra, f"listener {i}", lambda s, _, i=i: LEVELS[s] + i
-        )
+        blind_tests.mushra_file(tmp_path / f"{i}.json", mushra, f"listener {i}", rater(i))
         for i in range(3)
     ]
     careless = blind_tests.mushra_file(tmp_path / "x.json", mushra, "careless", lambda s, _: 50)

@@ -93,15 +93,16 @@ def handle(options: argparse.Namespace) -> int:
     from sqbench.data.choose import named, spread
     from sqbench.data.resolve import open_source
     from sqbench.engine.pool import ProcessPool
+    from sqbench.engine.systems.names import expand
+    from sqbench.engine.systems.opening import check_names
     from sqbench.listening.run import listen
     from sqbench.report.drawing import prepare, writable
     from sqbench.report.progress import Progress
-    from sqbench_codecs import CODECS
 
     _check(options)
 
-    for name in options.codec:
-        CODECS.get(name)  # a misspelt name must not cost the time of those before it
+    codecs = expand(options.codec)
+    check_names(codecs, options.weights)  # what is misspelt must not cost the time of the others
     source = open_source(options.data, domain=options.domain)
     if options.utterance:
         utterances = named(source, options.utterance)
@@ -113,7 +114,7 @@ def handle(options: argparse.Namespace) -> int:
         prepare(options.out, "--out")
     with Progress() as progress, ProcessPool(1) as pool:
         listening = listen(
-            options.codec,
+            codecs,
             source,
             utterances,
             pool,

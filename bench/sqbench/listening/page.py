@@ -200,9 +200,10 @@ def _cards(clip: Clip, media: Media) -> Iterator[_Card]:
 
 def _scores(version: Version, coding: Record) -> Iterator[tuple[str, str, str]]:
     """Name, value and remark of each score."""
-    assert coding["bits"] is not None, "a version with audio has its bits"
-    assert coding["duration_s"], "a version with audio has its seconds"
-    yield "Measured", f"{coding['bits'] / coding['duration_s']:.0f} bps", ""
+    if coding["bits"] is None or not coding["duration_s"]:
+        yield "Measured", NOTHING, "decoded elsewhere"
+    else:
+        yield "Measured", f"{coding['bits'] / coding['duration_s']:.0f} bps", ""
     scores = {record["metric"]: record for record in version.records if record["kind"] == "score"}
     for name in catalogue.SIGNAL:
         column = _COLUMNS[name]

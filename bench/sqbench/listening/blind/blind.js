@@ -146,7 +146,8 @@ function finish() {
   byId("thanks").textContent = done === planned.length
     ? "Done. Thank you." : `${done} of ${planned.length} trials done. Thank you.`;
   byId("text").value = results();
-  byId("save").hidden = done === 0;
+  if (done === 0) byId("what").textContent = "There is nothing to save: no trial was finished.";
+  byId("save").hidden = byId("copy").hidden = done === 0;
   byId("end").hidden = false;
   byId(done ? "save" : "thanks").focus();
 }
