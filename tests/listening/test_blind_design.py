@@ -14,6 +14,7 @@ from scipy.signal import freqz
 
 from sqbench import audio
 from sqbench.errors import InputError
+from sqbench.listening import kept
 from sqbench.listening.blind import anchor, key
 from sqbench.listening.blind.design import ORIGINAL, Test, design
 from sqbench.listening.blind.write import render, write
@@ -147,6 +148,14 @@ def test_a_key_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"key\.json.*no key, or that of the same test"):
         write(design(blind_tests.coded(), "abx", seed=1), tmp_path)
     assert key.read(tmp_path / "key/key.json").test == test.id
+
+
+def test_files_of_an_earlier_page_do_not_tell_names(tmp_path: Path) -> None:
+    (tmp_path / "01-clip-1-opus-6k.wav").write_bytes(b"heard by name")
+    (tmp_path / "index.html").write_text("")
+    kept.replace(tmp_path, ["index.html", "01-clip-1-opus-6k.wav"])
+    _written(design(blind_tests.coded(), "abx"), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", "key", kept.LIST}
 
 
 @pytest.mark.parametrize(

@@ -373,7 +373,7 @@ def test_what_was_done_can_be_saved(
 def test_orders_come_from_the_seed_and_the_listener(mushra: Path, pages: list[Opened]) -> None:
     with opened(mushra / "index.html") as found:
         pages.append(found)
-        plan = "(name) => { plan(name); return planned.map((t) => [t.item, ...t.stimuli]); }"
+        plan = "(name) => { plan(name, ''); return planned.map((t) => [t.item, ...t.stimuli]); }"
         orders = {name: found.page.evaluate(plan, name) for name in ("anna", "ben", "cleo")}
         assert found.page.evaluate(plan, "anna") == orders["anna"]
         assert len({json.dumps(order) for order in orders.values()}) == 3
@@ -382,7 +382,7 @@ def test_orders_come_from_the_seed_and_the_listener(mushra: Path, pages: list[Op
             """() => {
               const counts = {};
               for (let n = 0; n < 200; n++) {
-                plan("listener " + n);
+                plan("anna", "sitting " + n);
                 for (const { stimuli } of planned)
                   stimuli.forEach((s, place) => ((counts[s] ??= [0, 0, 0, 0, 0])[place] += 1));
               }

@@ -1,4 +1,4 @@
-// A blind test: trials in an order of the seed's and the listener's, answers, and a file of them.
+// A blind test: trials in an order that the seed and the sitting decide, answers, a file of them.
 "use strict";
 
 const test = JSON.parse(document.getElementById("test").textContent);
@@ -32,8 +32,9 @@ const session = { listener: "", started: "", trials: [], saved: true };
 let planned = [];
 let current = null; // of the trial that is shown
 
-function plan(listener) {
-  const random = randomOf(`${test.seed}/${test.test}/${listener}`);
+/** What is heard when: of this sitting alone, so that a second one tells nothing of X. */
+function plan(listener, started) {
+  const random = randomOf(`${test.seed}/${test.test}/${listener}/${started}`);
   planned = shuffled(test.trials, random).map((trial) => {
     const stimuli = shuffled(trial.stimuli, random);
     const x = stimuli[Math.floor(random() * stimuli.length)];
@@ -156,7 +157,7 @@ byId("start").onsubmit = (event) => {
   event.preventDefault();
   session.listener = byId("listener").value.trim();
   session.started = new Date().toISOString();
-  plan(session.listener);
+  plan(session.listener, session.started);
   byId("start").hidden = true;
   root.hidden = false;
   showTrial();

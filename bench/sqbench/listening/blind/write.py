@@ -8,6 +8,7 @@ from pathlib import Path
 from sqbench import audio
 from sqbench.atomic import write_json, write_text
 from sqbench.errors import InputError
+from sqbench.listening import kept
 from sqbench.listening.blind import key as keys
 from sqbench.listening.blind import results
 from sqbench.listening.blind.design import Test
@@ -17,17 +18,13 @@ from sqbench.listening.write import sound_uri
 KEY_FOLDER = "key"
 
 
-def check(out: Path, test: Test | None = None) -> None:
-    """Refuse a folder with the key of another test: answers to it could never be read again.
-
-    Raises:
-        InputError: there is one, or what is there is no key.
-    """
+def _check(out: Path, test: Test) -> None:
+    """Refuse a folder with the key of another test: answers to it could never be read again."""
     path = out / KEY_FOLDER / keys.NAME
     if not path.exists():
         return
     there = keys.read(path).test
-    if test is not None and there != test.id:
+    if there != test.id:
         raise InputError(
             str(path), expected="no key, or that of the same test", found=f"test {there}",
             remedy="Name another folder with --out: without this key its answers cannot be read.",
@@ -43,7 +40,7 @@ def write(test: Test, out: Path, command: str = "") -> Path:
     Raises:
         InputError: the folder cannot be written to, or holds the key of another test.
     """
-    check(out, test)
+    _check(out, test)
     folder = out / KEY_FOLDER
     for stimulus in test.stimuli:
         audio.write_pcm16(
@@ -52,6 +49,8 @@ def write(test: Test, out: Path, command: str = "") -> Path:
     write_json(folder / keys.NAME, keys.content(test, command))
     page = out / "index.html"
     write_text(page, render(test))
+    if (out / kept.LIST).exists():  # an earlier page that was not blind: its files tell names
+        kept.replace(out, [page.name])
     return page
 
 
