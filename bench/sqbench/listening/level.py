@@ -50,8 +50,10 @@ def loudness(samples: NDArray[np.floating], rate: int) -> float | None:
     for numerator, denominator in (_SHELF, _HIGH_PASS):
         x = lfilter(numerator, denominator, x)
     # One block where the clip is shorter than a block: the best that can be said of it.
-    windows = np.lib.stride_tricks.sliding_window_view(x, min(_BLOCK, len(x)))[::_STEP]
-    power = np.mean(windows**2, axis=1)
+    block = min(_BLOCK, len(x))
+    energy = np.concatenate([[0.0], np.cumsum(x**2)])
+    starts = np.arange(0, len(x) - block + 1, _STEP)
+    power = (energy[starts + block] - energy[starts]) / block
     power = power[_lufs(power) > _ABSOLUTE_LUFS]
     if not power.size:
         return None
