@@ -392,3 +392,26 @@ def test_orders_come_from_the_seed_and_the_listener(mushra: Path, pages: list[Op
         assert len(counts) == 15
         # Binomial, 200 times one fifth: 40 and a deviation of 5.7; the seed is fixed.
         assert all(15 < count < 65 for each in counts for count in each)
+
+
+def test_x_is_a_coin(abx: Path, pages: list[Opened]) -> None:
+    with opened(abx / "index.html") as found:
+        pages.append(found)
+        # Of 1000 trials of 200 sittings: how often X is A, and how often A is one stimulus.
+        counts = found.page.evaluate(
+            """() => {
+              const counts = [0, 0, 0];
+              for (let n = 0; n < 200; n++) {
+                plan("anna", "sitting " + n);
+                for (const { stimuli, x } of planned) {
+                  const first = [...stimuli].sort()[0];
+                  counts[0] += x === stimuli[0];
+                  counts[1] += stimuli[0] === first;
+                  counts[2] += x === first;
+                }
+              }
+              return counts;
+            }"""
+        )
+        # Binomial, 1000 times one half: a deviation of 16; the seed is fixed.
+        assert all(430 < count < 570 for count in counts), counts
