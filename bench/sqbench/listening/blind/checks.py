@@ -131,7 +131,8 @@ def load(path: Path, form: str, version: int, remedy: str) -> Fields:
         json.dumps(found, ensure_ascii=False).encode("utf-8")  # half a surrogate cannot be printed
     except json.JSONDecodeError as error:
         what = "an empty file" if not content.strip() else "no JSON"
-        refuse(f"{what} ({error.msg} at line {error.lineno}, column {error.colno})")
+        why = error.msg.removesuffix(" at")  # of a text that does not end
+        refuse(f"{what} ({why} at line {error.lineno}, column {error.colno})")
     except UnicodeError:
         refuse("bytes that are no UTF-8")
     except RecursionError:
