@@ -42,8 +42,8 @@ __all__ = [
     "AudioError",
     "Kind",
     "describe_os_error",
-    "encode_flac",
     "first_channel",
+    "flac16",
     "is_audio",
     "is_length_of",
     "read",
@@ -84,8 +84,8 @@ def write(path: Path, samples: NDArray[np.floating], rate: int) -> None:
     _write(path, samples, rate, "FLOAT")
 
 
-def encode_flac(samples: NDArray[np.floating], rate: int) -> bytes:
-    """Mono or ``[T, C]`` samples as the content of a 16-bit FLAC file, clipped at full scale."""
+def flac16(samples: NDArray[np.floating], rate: int) -> bytes:
+    """A FLAC file of what `write_pcm16` writes, sample for sample, for a browser to decode."""
     import soundfile
 
     stream = io.BytesIO()

@@ -34,8 +34,8 @@ FLAGS = {
     "codecs": {"--format", "--all", "--weights", "--device"},
     "metrics": {"--recommend"},
     "agreement": {
-        "--estimates", "--format", "--group", "--margin", "--metrics", "--name", "--out", "--plot",
-        "--protocol", "--references", "--seed", "--workers",
+        "--estimates", "--format", "--group", "--keep-all", "--key", "--margin", "--metrics",
+        "--name", "--out", "--plot", "--protocol", "--references", "--seed", "--to", "--workers",
     },
     "complexity": {
         "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",
@@ -43,7 +43,8 @@ FLAGS = {
     "tokens": {"--codec", "--data", "--domain", "--out", "--weights", "--device", "--limit",
                "--format", "--to"},
     "listen": {"--codec", "--data", "--domain", "--clips", "--utterance", "--seconds", "--out",
-               "--weights", "--device"},
+               "--weights", "--device", "--single-file", "--match-level", "--blind", "--pair",
+               "--trials", "--seed"},
     "report": {
         "--out", "--site", "--title", "--embed-audio", "--cost", "--bd", "--codec", "--source",
         "--protocol", "--all-versions",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
+import json
 from collections.abc import Callable, Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +22,7 @@ pytest.importorskip("matplotlib", reason="the extra 'plots' is not installed")
 from sqbench import audio
 from sqbench.data.base import Source, Utterance, category_of
 from sqbench.engine.monitor import Quiet
-from sqbench.listening import spectrogram
+from sqbench.listening import kept, spectrogram
 from sqbench.listening.run import Listening, listen
 from sqbench.listening.write import panels, write
 from sqbench_codecs import CodecSpec, Waveform, Weights
@@ -97,23 +100,37 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self.json: dict[str, Any] = {}
         self._open: list[str] = []
         self.feed(text)
         assert self._open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br"):
+        if tag not in ("meta", "img", "br", "input"):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self._open[-1:] == ["script"]:
+            attrs = self.tags[-1][1]
+            if attrs.get("type") == "application/json":
+                self.json[attrs.get("id") or ""] = json.loads(data)
+        elif self._open[-1:] != ["style"]:
+            self.text += data
 
     def of(self, tag: str, name: str) -> list[str]:
         return [attrs.get(name) or "" for found, attrs in self.tags if found == tag]
+
+    @property
+    def sounds(self) -> list[str]:
+        return [name for name in self.of("a", "href") if name.endswith(".wav")]
+
+    @property
+    def scripts(self) -> list[str]:
+        return [clip["script"] for clip in self.json["clips"]]
 
 
 @pytest.fixture(scope="module")
@@ -158,11 +175,28 @@ def test_at_most_so_many_seconds(listening: Listening) -> None:
 
 
 def test_files_are_those_of_the_page(page: Page, folder: Path) -> None:
-    sounds, pictures = page.of("audio", "src"), page.of("img", "src")
-    assert len(sounds) == 3 * 4 - 1
-    assert len(pictures) == 3
-    assert {*sounds, *pictures, "index.html"} == {path.name for path in folder.iterdir()}
+    sounds, pictures = page.sounds, page.of("img", "src")
+    assert len(sounds) == len(pictures) == 3 * 4 - 1
+    assert len(page.scripts) == 3
+    files = {path.name for path in folder.iterdir()}
+    assert {*sounds, *pictures, *page.scripts, "index.html", kept.LIST} == files
     assert all(path.stat().st_size > 1000 for path in folder.iterdir())
+
+
+def _sounds(call: str) -> list[tuple[np.ndarray, int]]:
+    """The 16-bit samples and rates that a script hands over."""
+    key, uris = json.loads(f"[{call.removeprefix('receiveSounds(').removesuffix(');' + chr(10))}]")
+    assert key.startswith("clip-")
+    contents = [base64.b64decode(uri.removeprefix("data:audio/flac;base64,")) for uri in uris]
+    return [soundfile.read(io.BytesIO(each), dtype="int16") for each in contents]
+
+
+def test_what_the_browser_plays_is_what_the_files_hold(page: Page, folder: Path) -> None:
+    played = [pair for name in page.scripts for pair in _sounds((folder / name).read_text())]
+    for name, (samples, rate) in zip(page.sounds, played, strict=True):
+        expected, expected_rate = soundfile.read(folder / name, dtype="int16")
+        assert rate == expected_rate
+        assert np.array_equal(samples, expected)
 
 
 def test_sounds_are_the_decoded_audio(listening: Listening, page: Page, folder: Path) -> None:
@@ -171,7 +205,7 @@ def test_sounds_are_the_decoded_audio(listening: Listening, page: Page, folder: 
         assert clip.original is not None
         expected.append(clip.original)
         expected += [v.sound for v in clip.versions if v.sound is not None]
-    for name, sound in zip(page.of("audio", "src"), expected, strict=True):
+    for name, sound in zip(page.sounds, expected, strict=True):
         assert soundfile.info(str(folder / name)).subtype == "PCM_16"
         samples, rate = audio.read(folder / name)
         assert rate == sound.rate
@@ -179,7 +213,7 @@ def test_sounds_are_the_decoded_audio(listening: Listening, page: Page, folder: 
 
 
 def test_the_original_is_kept_to_the_bit(listening: Listening, page: Page, folder: Path) -> None:
-    names = [name for name in page.of("audio", "src") if "original" in name]
+    names = [name for name in page.sounds if "original" in name]
     for clip, name in zip(listening.clips, names, strict=True):
         stored, rate = soundfile.read(io.BytesIO(clip.item.utterance.content()))
         assert np.array_equal(audio.read(folder / name)[0], stored[: round(SECONDS * rate)])
@@ -187,12 +221,8 @@ def test_the_original_is_kept_to_the_bit(listening: Listening, page: Page, folde
 
 def test_a_picture_has_a_panel_a_version(listening: Listening) -> None:
     for clip, count in zip(listening.clips, (4, 4, 3), strict=True):
-        titles = [panel.title for panel in panels(clip)]
-        assert titles[0] == "original"
-        assert len(titles) == count
-    figure = spectrogram.draw(list(panels(listening.clips[2])))
-    drawn = [ax.get_title(loc="left").strip() for ax in figure.axes]
-    assert drawn == ["original", "identity", "loud", ""]  # the last is the scale of colours
+        assert len(panels(clip)) == count
+        assert len(spectrogram.draw(panels(clip)).levels) == count
 
 
 def test_what_the_page_says(listening: Listening, page: Page) -> None:
@@ -204,7 +234,9 @@ def test_what_the_page_says(listening: Listening, page: Page) -> None:
     assert "No audio: noise.wav (choosy)" in page.text
     assert "samples beyond full scale are clipped" in page.text
     assert page.text.count("identical above 100 dB") == 3
-    assert "no weights, id" in page.text
+    assert "no weights, 16000 Hz" in page.text
+    assert "Match levels" in page.text
+    assert "ITU-R BS.1770-4" in page.text
 
 
 def test_scores_are_those_of_the_records(listening: Listening, folder: Path) -> None:
@@ -232,16 +264,77 @@ def test_names_are_escaped(page: Page) -> None:
     assert "<b>words</b>" in page.text
     assert "--codec <x>" in page.text
     assert "here & there" in page.text
-    label = page.of("audio", "aria-label")
-    assert f"{HOSTILE}, original" in label
+    assert f"Position in {HOSTILE}" in page.of("input", "aria-label")
 
 
 def test_the_page_needs_nothing_else(page: Page) -> None:
-    assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags}
-    links = page.of("a", "href")
-    assert {f"#{name}" for name in page.of("section", "id")} == set(links)
-    assert all("controls" in attrs for tag, attrs in page.tags if tag == "audio")
+    assert not {"link", "iframe", "base", "form"} & {tag for tag, _ in page.tags}
+    assert not any(page.of("script", "src"))
+    links = {name for name in page.of("a", "href") if not name.endswith(".wav")}
+    assert {f"#{name}" for name in page.of("section", "id")} == links
     assert all(page.of("img", "alt"))
+    addresses = [*page.sounds, *page.of("img", "src"), *page.scripts]
+    assert all(Path(address).name == address for address in addresses)
+
+
+def test_a_page_of_a_single_file_holds_everything(
+    listening: Listening, page: Page, folder: Path, tmp_path: Path
+) -> None:
+    single = write(listening, tmp_path, single_file=True, match_level=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", kept.LIST}
+    found = Page(single.read_text(encoding="utf-8"))
+    assert found.sounds == []
+    assert all(name.startswith("data:image/png;base64,") for name in found.of("img", "src"))
+    for clip in found.json["clips"]:
+        arguments = json.dumps([clip["key"], found.json["sounds-" + clip["key"]]])
+        script = f"receiveSounds({arguments[1:-1]});\n"
+        (other,) = (c["script"] for c in page.json["clips"] if c["key"] == clip["key"])
+        assert script == (folder / other).read_text()
+    checked = ["checked" in a for t, a in found.tags if a.get("id") == "match"]
+    assert checked == [True]
+    assert not any("checked" in attrs for _, attrs in page.tags)
+
+
+def test_levels_are_those_that_match(page: Page) -> None:
+    # The loud codec scales its peak to 2, which the file clips to 1: it is played softer.
+    gains = page.json["clips"][0]["gains"]
+    original, identity, choosy, loud = gains
+    assert original == identity == 1.0
+    assert choosy == pytest.approx(1.0, abs=0.05)
+    assert 0.1 < loud < 0.6
+
+
+def test_an_earlier_page_leaves_nothing_behind(listening: Listening, tmp_path: Path) -> None:
+    write(listening, tmp_path)
+    first = {path.name for path in tmp_path.iterdir()}
+    (changed,) = (name for name in first if name.startswith("03-") and name.endswith("loud.wav"))
+    (tmp_path / changed).write_bytes(b"mine now")
+    (tmp_path / "notes.wav").write_bytes(b"mine")
+    write(listening, tmp_path, single_file=True)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"index.html", kept.LIST, changed, "notes.wav"}
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        '{"files": {"../outside.wav": "%s", "sub/inside.wav": "%s"}}',
+        '{"files": ["../outside.wav"]}',
+        "[[[",
+        "",
+    ],
+    ids=["folders", "a list", "not JSON", "empty"],
+)
+def test_a_list_that_no_page_wrote_removes_nothing(listed: str, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    (folder / "sub").mkdir(parents=True)
+    content = b"somebody's"
+    for path in (tmp_path / "outside.wav", folder / "sub/inside.wav", folder / "index.html"):
+        path.write_bytes(content)
+    (folder / kept.LIST).write_text(listed.replace("%s", hashlib.sha256(content).hexdigest()))
+    assert kept.replace(folder, ["index.html"]) == []
+    assert (tmp_path / "outside.wav").exists()
+    assert (folder / "sub/inside.wav").exists()
 
 
 def test_a_clip_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -256,7 +349,7 @@ def test_a_clip_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     page = Page(write(found, tmp_path / "out").read_text(encoding="utf-8"))
     assert "Cannot be read" in page.text
     assert "8 bytes that it does not" in page.text
-    assert len(page.of("audio", "src")) == 2
+    assert len(page.sounds) == 2
     with pytest.raises(InputError, match=r"bad\.wav"):
         listen([Identity()], source, [bad], Inline(), Quiet())
 

@@ -19,16 +19,30 @@ def add(commands: Any) -> None:
     """Register the command."""
     parse = commands.add_parser(
         "agreement",
-        help="how well metrics agree with listeners' ratings",
-        description="Score every rated stimulus once and compare metrics with mean ratings. What "
-        "is scored is kept; the same command with another metric computes only that.",
+        help="how well metrics agree with listeners' ratings; what a blind test found",
+        description="Of a CSV table: score every rated stimulus once and compare metrics with mean "
+        "ratings. What is scored is kept; the same command with another metric computes only that. "
+        "Of JSON files from the pages of `sqbench listen --blind`: whether differences were heard "
+        "(abx), mean ratings with intervals (mushra).",
     )
     parse.add_argument(
         "ratings",
         type=Path,
+        nargs="+",
         metavar="RATINGS",
         help="CSV with signal, condition, estimate, reference, score; or webMUSHRA's mushra.csv, "
-        "lms.csv or lss.csv",
+        "lms.csv or lss.csv; or .json files of listeners of a blind test",
+    )
+    blind = parse.add_argument_group("of a blind test")
+    blind.add_argument("--key", type=Path, metavar="FILE", help="the key/key.json of the test")
+    blind.add_argument(
+        "--keep-all", action="store_true", help="mushra: leave no listener out by post-screening"
+    )
+    blind.add_argument(
+        "--to",
+        type=Path,
+        metavar="FILE.csv",
+        help="mushra: write the ratings as a table for this command, to compare metrics with them",
     )
     parse.add_argument(
         "--metrics",
@@ -63,6 +77,16 @@ def add(commands: Any) -> None:
 
 def handle(options: argparse.Namespace) -> int:
     """Score, compare, print; 2 if scores failed or have no value."""
+    blind = [path for path in options.ratings if path.suffix.lower() == ".json"]
+    if blind:
+        return _blind(options, blind)
+    for name in ("key", "keep_all", "to"):
+        if getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(option, expected=".json files of a blind test", found="a table")
+    if len(options.ratings) > 1:
+        raise InputError("RATINGS", expected="one table", found=f"{len(options.ratings)} files")
+    (path,) = options.ratings
     from sqbench.agreement import ratings, report
     from sqbench.agreement.run import score
     from sqbench.report import render
@@ -70,7 +94,7 @@ def handle(options: argparse.Namespace) -> int:
     if options.margin <= 0:
         raise InputError("--margin", expected="above 0", found=f"{options.margin:g}")
     table = ratings.read(
-        options.ratings, name=options.name, estimates=options.estimates,
+        path, name=options.name, estimates=options.estimates,
         references=options.references,
     )  # fmt: skip
     groups = dict(map(_group, options.group))
@@ -93,6 +117,47 @@ def handle(options: argparse.Namespace) -> int:
     render.show(found, options.format)
     sys.stdout.flush()
     return 2 if scores.missing else 0
+
+
+def _blind(options: argparse.Namespace, paths: list[Path]) -> int:
+    """Print what the listeners of a blind test found."""
+    from sqbench.listening.blind import key as keys
+    from sqbench.listening.blind import report
+    from sqbench.listening.blind.results import read_all
+    from sqbench.report import render
+
+    others = [path for path in options.ratings if path not in paths]
+    if others:
+        raise InputError(str(others[0]), expected="tables or .json files alone", found="both")
+    for name in ("metrics", "estimates", "references", "group", "name", "plot"):
+        if getattr(options, name):
+            raise InputError(
+                f"--{name}", expected="a table of ratings", found="results of a blind test",
+                remedy="Write the table by --to, and name that.",
+            )  # fmt: skip
+    if options.key is None:
+        raise InputError(
+            "--key", expected=f"the {keys.NAME} of the test", found="none",
+            remedy="`sqbench listen --blind` wrote it into key/ beside the page.",
+        )  # fmt: skip
+    key = keys.read(options.key)
+    sessions = read_all(paths, key)
+    if key.method == "abx":
+        for name in ("keep_all", "to"):
+            if getattr(options, name):
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(option, expected="ratings of a mushra test", found="an abx test")
+        render.show(report.build_abx(key, sessions), options.format)
+        return 0
+    found, listeners = report.build_mushra(
+        key, sessions, keep_all=options.keep_all, seed=options.seed
+    )
+    render.show(found, options.format)
+    if options.to is not None:
+        sys.stdout.flush()
+        lines = report.write_ratings(options.to, key, sessions, listeners)
+        print(f"{options.to}: {lines} ratings of codecs", file=sys.stderr)
+    return 0
 
 
 def _default() -> list[str]:

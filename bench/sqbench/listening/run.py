@@ -110,6 +110,7 @@ def listen(
     weights: str = "auto",
     device: str = "cpu",
     seed: int = 0,
+    score: bool = True,
 ) -> Listening:
     """Code and score the beginning of each utterance; one codec in memory at a time.
 
@@ -119,6 +120,7 @@ def listen(
         seconds: at most so much of each utterance, from its beginning.
         weights: of codecs given by name: ``auto``, ``official``, ``bundled`` or a path.
         seed: of the random numbers of codecs that draw some.
+        score: whether to measure what is coded, by the signal metrics.
 
     Raises:
         InputError: ``seconds`` is not above 0, no clip can be read, or no codec be loaded. One clip
@@ -126,7 +128,7 @@ def listen(
     """
     if not (math.isfinite(seconds) and seconds > 0):
         raise InputError("seconds", expected="a number above 0", found=f"{seconds:g}")
-    metrics = list(metrics_of("signal", None).values())
+    metrics = list(metrics_of("signal", None).values()) if score else []
     clips = [_clip(item_of(utterance, metrics), seconds) for utterance in utterances]
     if all(clip.original is None for clip in clips):
         more = f" (and {len(clips) - 1} more clips)" if len(clips) > 1 else ""
@@ -200,7 +202,7 @@ def _versions(
 ) -> Iterator[tuple[int, Version]]:
     """A version of each clip, with its place among them, as they are measured."""
     sent: dict[int, tuple[int, Job, Reconstruction]] = {}
-    lost: list[tuple[int, Version]] = []
+    unmeasured: list[tuple[int, Version]] = []
 
     def tasks() -> Iterator[ArrayTask]:
         number = 0
@@ -208,7 +210,12 @@ def _versions(
             job = Job(clip.item, clip.item.metrics, coding=True)
             outcome = _coded(system, clip, seconds)
             if isinstance(outcome, str):
-                lost.append((at, Version(coder, None, tuple(build.lost(job, outcome)))))
+                unmeasured.append((at, Version(coder, None, tuple(build.lost(job, outcome)))))
+                continue
+            if not job.metrics:
+                sound = Sound(outcome.estimate, outcome.estimate_rate)
+                records = tuple(build.done(job, outcome.coded, ()))
+                unmeasured.append((at, Version(coder, sound, records)))
                 continue
             sent[number] = (at, job, outcome)
             number += 1
@@ -225,7 +232,7 @@ def _versions(
         at, job, outcome = sent.pop(index)
         sound = Sound(outcome.estimate, outcome.estimate_rate)
         yield at, Version(coder, sound, tuple(build.done(job, outcome.coded, measured)))
-    yield from lost
+    yield from unmeasured
 
 
 def _coded(system: System, clip: Clip, seconds: float) -> Reconstruction | str:

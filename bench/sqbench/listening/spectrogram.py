@@ -1,117 +1,110 @@
 """Spectrograms side by side: one time axis, one frequency axis, one scale of colours.
 
 Levels are means of the power within each row of the picture, so that its resolution hides no peak
-and invents none. The axis is mel-spaced, as hearing is; grey is above half the sample rate, where
-a version cannot have anything.
+and invents none. The axis is mel-spaced, as hearing is; a picture is transparent above half the
+sample rate and beyond the end, where a version cannot have anything. Axes are the page's, so that
+they follow its colours and its width.
 """
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 RANGE_DB = 80.0
 """From the loudest spot of the first panel down to the darkest colour."""
 ROWS = 256
-COLUMNS = 4
-"""Most panels beside each other."""
+_COLOURS = 255  # of a palette of 256; the last is transparent
 _WINDOW_S = 0.04  # tells the harmonics of a low voice apart, and still shows syllables
 _STEPS = 600  # about as many as a panel has pixels across
 _LEAST = 8  # samples of the shortest window
 _FLOOR_DB = -160.0
 _LEAST_HZ = 4000.0
 _TICKS_HZ = (0, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
-_GREY, _INK = "#c4c4c4", "#333333"
-_TITLE_CHARACTERS = 44
 
 Levels = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One spectrogram.
+    """One version of a clip: ``[T]`` finite samples, full scale at 1.0, and their rate in Hz."""
 
-    Attributes:
-        title, below: its name, and a line of small print under it.
-        samples: ``[T]``, full scale at 1.0, finite.
-        rate: in Hz.
-    """
-
-    title: str
-    below: str = ""
     samples: NDArray[np.floating]
     rate: int
 
 
-def draw(panels: Sequence[Panel]) -> Figure:
+@dataclass(frozen=True, kw_only=True)
+class Spectrograms:
+    """Panels of one clip on the same axes.
+
+    Attributes:
+        levels: ``[ROWS, steps]`` each, dB of full scale, low frequencies first; NaN where a version
+            cannot have anything.
+        top_hz: where the frequency axis ends.
+        seconds: where the time axis ends.
+        loudest_db: the brightest colour; `RANGE_DB` below it is the darkest.
+    """
+
+    levels: tuple[Levels, ...]
+    top_hz: float
+    seconds: float
+    loudest_db: float
+
+    def ticks(self) -> list[tuple[str, float]]:
+        """Frequencies to name, in kHz, and where they lie on the axis, from 0 to 1."""
+        return [
+            (f"{hz / 1000:g}", float(mel(hz) / mel(self.top_hz)))
+            for hz in _TICKS_HZ
+            if hz <= self.top_hz
+        ]
+
+
+def draw(panels: Sequence[Panel]) -> Spectrograms:
     """The panels in their order, the first of them setting the scale of colours.
 
     Raises:
         ValueError: there is no panel.
     """
-    from matplotlib.figure import Figure
-
     if not panels:
         raise ValueError("no panels")
     seconds = max(len(panel.samples) / panel.rate for panel in panels)
     step_s = max(seconds / _STEPS, 0.002)
     spectra = [_power(panel, step_s) for panel in panels]
     # A silent first panel has no loudest spot: one that a 16-bit file could hold stands in.
-    peak = max(float(_decibels(spectra[0]).max()), -90.0)
-    top = _top(panels, spectra, peak - RANGE_DB)
-    rows = math.ceil(len(panels) / COLUMNS)
-    columns = math.ceil(len(panels) / rows)  # six are three and three, not four and two
-    figure = Figure(figsize=(0.9 + 3.7 * columns, 0.1 + 3.0 * rows), layout="constrained")
-    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(len(panels))]
-    for i, (ax, panel, power) in enumerate(zip(axes, panels, spectra, strict=True)):
-        image = ax.imshow(
-            _levels(power, panel.rate, top),
-            cmap="magma", vmin=peak - RANGE_DB, vmax=peak, aspect="auto", origin="lower",
-            extent=(0, power.shape[1] * step_s, 0, float(_mel(top))),
-        )  # fmt: skip
-        _dress(ax, panel, top, seconds)
-        ax.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(panels))
-        if i % columns == 0:
-            ax.set_ylabel("frequency (kHz)", fontsize=8, color=_INK)
-        if i + columns >= len(panels):
-            ax.set_xlabel("time (s)", fontsize=8, color=_INK)
-    bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01, aspect=28)
-    bar.set_label("level (dB of full scale)", fontsize=8, color=_INK)
-    bar.ax.tick_params(labelsize=7, colors=_INK)
-    return figure
+    loudest = max(float(_decibels(spectra[0]).max()), -90.0)
+    top = _top(panels, spectra, loudest - RANGE_DB)
+    steps = max(power.shape[1] for power in spectra)
+    return Spectrograms(
+        levels=tuple(
+            _levels(power, panel.rate, top, steps)
+            for panel, power in zip(panels, spectra, strict=True)
+        ),
+        top_hz=top,
+        seconds=steps * step_s,
+        loudest_db=loudest,
+    )
 
 
-def _dress(ax: Axes, panel: Panel, top: float, seconds: float) -> None:
-    # parse_math: a name with two dollar signs is a name.
-    ax.set_title(
-        f"{_short(panel.title)}\n", fontsize=10, loc="left", color=_INK, parse_math=False,
-        fontweight="bold", pad=4,
-    )  # fmt: skip
-    ax.annotate(
-        _short(panel.below), (0, 1), xytext=(0, 5), xycoords="axes fraction",
-        textcoords="offset points", fontsize=7.5, color=_INK, parse_math=False,
-    )  # fmt: skip
-    ax.set_facecolor(_GREY)
-    ax.set_xlim(0, seconds)
-    ax.set_ylim(0, float(_mel(top)))
-    ticks = [hz for hz in _TICKS_HZ if hz <= top]
-    ax.set_yticks([float(_mel(hz)) for hz in ticks], [f"{hz / 1000:g}" for hz in ticks])
-    ax.tick_params(labelsize=7, colors=_INK)
-    ax.spines[:].set_visible(False)
+def png(levels: Levels, loudest_db: float) -> bytes:
+    """A picture of levels, high frequencies on top."""
+    from matplotlib import colormaps
+    from PIL import Image
 
-
-def _short(text: str) -> str:
-    """The end of a long text: of a path it tells more than the beginning."""
-    return text if len(text) <= _TITLE_CHARACTERS else f"…{text[1 - _TITLE_CHARACTERS :]}"
+    shares = (np.nan_to_num(levels[::-1]) - (loudest_db - RANGE_DB)) / RANGE_DB
+    colours = np.rint(np.clip(shares, 0, 1) * (_COLOURS - 1)).astype(np.uint8)
+    colours[np.isnan(levels[::-1])] = _COLOURS
+    palette = np.zeros((256, 3), np.uint8)
+    palette[:_COLOURS] = colormaps["magma"](np.linspace(0, 1, _COLOURS), bytes=True)[:, :3]
+    image = Image.fromarray(colours)
+    image.putpalette(palette.tobytes())
+    content = io.BytesIO()
+    image.save(content, format="PNG", transparency=_COLOURS, optimize=True)
+    return content.getvalue()
 
 
 def _power(panel: Panel, step_s: float) -> NDArray[np.float32]:
@@ -145,9 +138,9 @@ def _top(panels: Sequence[Panel], spectra: Sequence[NDArray[np.float32]], floor:
     return min(1000 * math.ceil(highest / 1000), max(panel.rate for panel in panels) / 2)
 
 
-def _levels(power: NDArray[np.float32], rate: int, top: float) -> Levels:
-    """Levels ``[ROWS, steps]`` in dB over mel-spaced rows; NaN above half the rate."""
-    edges = 700 * np.expm1(np.linspace(0, _mel(top), ROWS + 1))
+def _levels(power: NDArray[np.float32], rate: int, top: float, steps: int) -> Levels:
+    """Levels ``[ROWS, steps]`` in dB over mel-spaced rows; NaN above half the rate and after it."""
+    edges = 700 * np.expm1(np.linspace(0, mel(top), ROWS + 1))
     width = rate / 2 / (len(power) - 1)
     centres = np.arange(len(power)) * width
     begin = np.maximum(edges[:-1, None], centres - width / 2)
@@ -156,12 +149,15 @@ def _levels(power: NDArray[np.float32], rate: int, top: float) -> Levels:
     total = shares.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
         mean = (shares / total).astype(np.float32) @ power
-    return _decibels(mean)
+    levels = np.full((ROWS, steps), np.nan, np.float32)
+    levels[:, : power.shape[1]] = _decibels(mean)
+    return levels
 
 
 def _decibels(power: NDArray[np.float32]) -> Levels:
     return np.asarray(10 * np.log10(np.maximum(power, 10 ** (_FLOOR_DB / 10))), np.float32)
 
 
-def _mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+def mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """A frequency on the axis, whose unit does not matter."""
     return np.asarray(np.log1p(np.asarray(hz) / 700))

@@ -96,7 +96,7 @@ def embedded(path: Path) -> str:
         InputError: the file cannot be read.
     """
     samples, rate = audio.read(path)
-    content = audio.encode_flac(samples[: int(SECONDS * rate)], rate)
+    content = audio.flac16(samples[: int(SECONDS * rate)], rate)
     return "data:audio/flac;base64," + base64.b64encode(content).decode()
 
 

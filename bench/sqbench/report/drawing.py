@@ -26,6 +26,15 @@ def prepare(folder: Path, option: str) -> None:
             found="no such package",
             remedy="Install it: pip install 'sqbench[plots]'.",
         )
+    writable(folder, option)
+
+
+def writable(folder: Path, option: str) -> None:
+    """Check, before any work, that files can be written; makes the folder.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
