@@ -15,7 +15,7 @@ from sqbench.store.reader import Store
 from sqbench.store.record import Record
 from sqcodec.errors import InputError
 
-A = make.describe("codec-a", bitrate_bps=3000.0)
+A = make.describe("codec-a", bitrate_bps=5500.0)
 B = make.describe("codec-b", bitrate_bps=6000.0)
 IDENTITY = make.describe("identity", weights="none", bitrate_bps=None)
 
@@ -335,3 +335,33 @@ def test_a_suite_alone(tmp_path: Path) -> None:
 def test_the_csv_of_everything_begins_with_the_fixed_header(tmp_path: Path) -> None:
     header = render.render(table.build(perceptual(tmp_path)), "csv").splitlines()[0]
     assert header.endswith("sdr,mel,stoi,pesq,audio_sdr,audio_mel,estoi,visqol,delay,audio_visqol")
+
+
+LOW = make.describe("codec-low", bitrate_bps=1500.0)
+ALSO_LOW = make.describe("codec-also-low", bitrate_bps=2000.0)
+
+
+def test_best_is_sought_among_like_bitrates(tmp_path: Path) -> None:
+    records = make.full(A) + make.full(B, shift=1.0) + make.full(LOW, shift=-2.0)
+    records += make.full(ALSO_LOW, shift=-3.0)
+    loaded = build(tmp_path, records, A, B, LOW, ALSO_LOW)
+    assert {label for label, keys in best(table.build(loaded)).items() if "sdr" in keys} == {
+        "codec-b",
+        "codec-low",
+    }
+    everywhere = table.build(loaded, bold="all")
+    assert {label for label, keys in best(everywhere).items() if "sdr" in keys} == {"codec-b"}
+    assert "within a rate class" in notes(table.build(loaded))
+    assert "within a rate class" not in notes(everywhere)
+    same = table.build(build(tmp_path / "same", make.full(A) + make.full(B), A, B))
+    assert "within a rate class" not in notes(same)
+
+
+def test_an_incomplete_row_hinders_its_own_class_alone(tmp_path: Path) -> None:
+    records = make.full(A) + make.full(B, shift=1.0)
+    low, also = make.full(LOW, shift=1.0), make.full(ALSO_LOW)
+    for clips in (low, also):
+        lose(clips, "quesst/02", "pesq")
+    loaded = build(tmp_path, records + low + also, A, B, LOW, ALSO_LOW)
+    assert "pesq" in best(table.build(loaded))["codec-low"]
+    assert "pesq" not in best(table.build(loaded, bold="all"))["codec-low"]

@@ -35,6 +35,23 @@ def add(commands: Any) -> None:
         help="mean: of what is scored, marked; drop: as the official scripts, the whole set goes",
     )
     parse.add_argument("--suite", help="signal, perceptual or application: only its columns")
+    parse.add_argument(
+        "--bold", choices=("rate", "all"), default="rate",
+        help="best in bold within a class of like bitrates (the default), or of all rows",
+    )  # fmt: skip
+    parse.add_argument(
+        "--columns", metavar="A,B", help="only these columns of the CSV, in this order"
+    )
+    parse.add_argument(
+        "--digits", metavar="N",
+        help="decimals of all scores, or of some (sdr=1,pesq=2); CSV and JSON keep all",
+    )  # fmt: skip
+    parse.add_argument(
+        "--rename", action="append", default=[], metavar="LABEL=NAME",
+        help="call a row so; repeat for more",
+    )  # fmt: skip
+    parse.add_argument("--caption", default="", help="of --format latex, in LaTeX's own syntax")
+    parse.add_argument("--label", default="", help="of --format latex: what \\ref names")
     add_codecs(parse)
     add_choice(parse)
     parse.set_defaults(handler=handle)
@@ -86,6 +103,7 @@ def load(paths: Sequence[Path]) -> Store:
 def handle(options: argparse.Namespace) -> int:
     """Print."""
     from sqbench.report import render, table
+    from sqbench.report.shape import digits_of, names_of, shaped
 
     if options.ablation is not None:
         return _ablation(options)
@@ -100,8 +118,15 @@ def handle(options: argparse.Namespace) -> int:
         suite=options.suite,
         codecs=options.codec,
         all_versions=options.all_versions,
+        bold=options.bold,
     )
-    render.show(built, options.format)
+    built = shaped(
+        built,
+        columns=[key.strip() for key in (options.columns or "").split(",") if key.strip()],
+        digits=digits_of(options.digits) if options.digits is not None else None,
+        names=names_of(options.rename),
+    )
+    render.show(built, options.format, caption=options.caption, label=options.label)
     sys.stdout.flush()
     return 0
 
@@ -113,7 +138,8 @@ def _ablation(options: argparse.Namespace) -> int:
     for given, what in (
         (options.results, "results"), (options.sort, "--sort"), (options.ci, "--ci"),
         (options.suite, "--suite"),
-        (options.codec, "--codec"),
+        (options.codec, "--codec"), (options.columns, "--columns"), (options.digits, "--digits"),
+        (options.rename, "--rename"),
     ):  # fmt: skip
         if given:
             raise InputError(f"{what} beside --ablation", expected="one or the other")
@@ -124,6 +150,6 @@ def _ablation(options: argparse.Namespace) -> int:
         source=options.source,
         protocol=options.protocol,
     )
-    render.show(built, options.format)
+    render.show(built, options.format, caption=options.caption, label=options.label)
     sys.stdout.flush()
     return 0
