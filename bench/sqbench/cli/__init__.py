@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from sqbench.cli import completion
 from sqbench.errors import InputError
 
 COMMANDS = (
@@ -72,6 +73,11 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parse.add_argument("--version", action="version", version=f"sqbench {__version__}")
+    parse.add_argument(
+        "--print-completion", action=completion.Print,
+        help=f"print what completes this command in a shell ({', '.join(completion.SHELLS)}): "
+        'eval "$(sqbench --print-completion bash)"',
+    )  # fmt: skip
     commands = parse.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=_Parser
     )
