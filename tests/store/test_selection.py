@@ -185,7 +185,7 @@ def test_records_without_a_usable_run_are_not_shown(tmp_path: Path) -> None:
     loaded = store.load(tmp_path)
     assert aggregate.rows(loaded) == []
     assert len(loaded.problems) == 2
-    assert any("source.selection null" in problem for problem in loaded.problems)
+    assert any("source.selection nothing" in problem for problem in loaded.problems)
 
 
 def test_a_whole_run_is_the_base_whatever_was_before() -> None:
