@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqcodec.errors import InputError
+from sqcodec.streams import guarded
 from sqcodec.train import command, listings
 from sqcodec.train.recipes.recipe import Recipe, load_recipe, shipped_changes
 from sqcodec.train.record import write_json
@@ -80,7 +81,7 @@ def add_options(parse: argparse.ArgumentParser) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Train and evaluate the rows; returns the exit status, that of the first row to stop."""
-    return run(parser().parse_args(arguments))
+    return guarded("error", lambda: run(parser().parse_args(arguments)))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,6 +90,8 @@ def run(options: argparse.Namespace) -> int:
         for row in options.rows:
             if status := _row(row, options):
                 return status
+    except BrokenPipeError:
+        raise
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

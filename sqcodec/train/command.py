@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from sqcodec.errors import InputError
+from sqcodec.streams import guarded
 from sqcodec.train import listings
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _positive(text: str) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit status."""
-    return run(parser().parse_args(arguments))
+    return guarded("error", lambda: run(parser().parse_args(arguments)))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -127,6 +128,8 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         return _train(options)
+    except BrokenPipeError:
+        raise
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqcodec.errors import InputError
+from sqcodec.streams import guarded
 from sqcodec.train import command
 from sqcodec.train.logs import LOG, read_log
 
@@ -118,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Draw; returns the exit status."""
     parse = command.Parser(prog="python -m sqcodec.train.curve", description=DESCRIPTION)
     add_options(parse)
-    return run(parse.parse_args(arguments))
+    return guarded("error", lambda: run(parse.parse_args(arguments)))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -88,9 +88,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
-    from sqbench.report.console import forgiving_streams
+    from sqcodec.streams import guarded
 
-    forgiving_streams()
+    return guarded("sqbench: error", lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = parser().parse_args(arguments)
     try:
         status: int = options.handler(options)
@@ -105,6 +108,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"interrupted{kept}", file=sys.stderr, flush=True)
         # A codec at work in its thread would keep the interpreter from ending.
         os._exit(130)
-    except BrokenPipeError:  # the reader of our output has gone, `| head` for one
-        sys.stderr.close()
-        return 141  # what a shell reports of a program that SIGPIPE ended

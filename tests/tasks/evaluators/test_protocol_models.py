@@ -115,7 +115,9 @@ def test_whisper_is_identified_by_its_weights(whisper_file: Path, tmp_path: Path
     with pytest.raises(InputError, match="large-v3"):
         _ = make("whisper-large-v3", "larg-v3").identity
     (tmp_path / "bad.pt").write_bytes(b"no model")
-    with pytest.raises(InputError, match="a model of openai-whisper; found 8 bytes that do not load"):
+    with pytest.raises(
+        InputError, match="a model of openai-whisper; found 8 bytes that do not load"
+    ):
         make("whisper-large-v3", str(tmp_path / "bad.pt")).load(lambda name: noise(1, 16000))
 
 
