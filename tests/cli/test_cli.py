@@ -26,7 +26,8 @@ FLAGS = {
     },
     "table": {
         "--format", "--ablation", "--sort", "--paper", "--ci", "--failures", "--source",
-        "--protocol", "--codec", "--all-versions", "--suite",
+        "--protocol", "--codec", "--all-versions", "--suite", "--bold", "--columns", "--digits",
+        "--rename", "--caption", "--label",
     },
     "results": set(),
     "compare": {"--results", "--format", "--source", "--protocol", "--all-versions"},
