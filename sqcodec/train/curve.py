@@ -37,7 +37,7 @@ def draw(run: Path, out: Path) -> Path:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        remedy = "pip install 'sqbench[train]'"
+        remedy = "pip install matplotlib"
         raise InputError("curve", expected="matplotlib", found=str(error), remedy=remedy) from None
     path = run / LOG
     if not path.is_file():

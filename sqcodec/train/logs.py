@@ -93,7 +93,7 @@ class Board:
             from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            logger.warning("no TensorBoard log: pip install 'sqbench[train]' brings tensorboard")
+            logger.warning("no TensorBoard log: it needs pip install tensorboard")
             return
 
         def quiet(failed: threading.ExceptHookArgs) -> None:

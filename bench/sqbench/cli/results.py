@@ -52,7 +52,10 @@ def handle_list(options: argparse.Namespace) -> int:
         return 0
     rows = [
         [
-            GridCell(text=version.codec, detail=f"[{version.weights}]"),
+            GridCell(
+                text=version.codec,
+                detail="" if version.weights == "none" else f"[{version.weights}]",
+            ),
             GridCell(text=version.codec_id),
             GridCell(text=version.source),
             GridCell(text=str(version.records)),

@@ -91,9 +91,13 @@ def _encode(options: argparse.Namespace) -> int:
             try:
                 with closing(open_system(name, settings)) as codec:
                     display.add(name, len(selection.items))
+                    made = 0
                     for record in tokenize(codec, selection, options.out):
+                        made += 1
                         failed += record.reason is not None
                         display.advance(name, failed=record.reason is not None)
+                    if kept := len(selection.items) - made:  # there already
+                        display.advance(name, kept)
             except InputError as error:
                 failed += 1
                 display.say(f"{name}: {error}")

@@ -169,7 +169,7 @@ def _fitting(each: Grid, width: int | None) -> tuple[list[RenderableType], str]:
     spare = [head.title for head in each.heads if head.spare]
     left_out = ""
     if spare:
-        left_out = f"{', '.join(spare)}: left out, the terminal is narrow (--format markdown)."
+        left_out = f"{', '.join(spare)}: left out, the terminal is narrow (`| cat` shows all)."
     fewer = replace(grid.of_columns(each, kept), title=each.title)
     if narrow := _fit(fewer, width):
         return [narrow], left_out
