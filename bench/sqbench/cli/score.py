@@ -21,10 +21,10 @@ def add(commands: Any) -> None:
         "score",
         help="score a folder of audio against another",
         description="Score every file of a folder against its namesake (same relative path, "
-        "extensions aside) in another.",
+        "extensions aside) in another; or one file against one.",
     )
-    parse.add_argument("--ref", type=Path, required=True, metavar="DIR", help="references")
-    parse.add_argument("--est", type=Path, required=True, metavar="DIR", help="estimates")
+    parse.add_argument("--ref", type=Path, required=True, metavar="PATH", help="references")
+    parse.add_argument("--est", type=Path, required=True, metavar="PATH", help="estimates")
     parse.add_argument("--metrics", default="sdr,mel,stoi,pesq", help="default: sdr,mel,stoi,pesq")
     add_protocol(parse)
     add_workers(parse)

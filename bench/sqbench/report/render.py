@@ -36,6 +36,9 @@ Report = Table | Comparison | Printable
 
 FORMATS = ("rich", "markdown", "latex", "csv", "json")
 
+NOTES_WIDTH = 80
+"""Columns of notes under a table that is narrower, where there is no terminal."""
+
 COMPARISON_CSV = (
     "metric",
     "a",
@@ -139,7 +142,7 @@ def _rich(grids: Sequence[Grid], width: int | None, color: bool) -> str:
     needed = max(_natural(piece) for piece in pieces if not hasattr(piece, "plain"))
     console = Console(
         file=stream,
-        width=max(needed, width or 0),
+        width=max(needed, width or NOTES_WIDTH),
         force_terminal=color,
         no_color=not color,
         highlight=False,
@@ -249,15 +252,16 @@ def _section_grid(section: Section, notes: tuple[str, ...]) -> Grid:
 
 
 def _seen(section: Section) -> tuple[Column, ...]:
-    """The columns for people: where only evaluators were asked, none of the signal metrics."""
-    metrics = {column.key for column in section.columns if column.scores and not column.by}
-    measured = any(
-        row.entries[key].value is not None or row.entries[key].text
+    """The columns for people: of the signal metrics those that some row was to have."""
+    if section.chosen:
+        return section.columns
+    asked = {
+        key
         for row in section.rows
-        for key in metrics & row.entries.keys()
-    )
-    shown = measured or section.chosen
-    return tuple(c for c in section.columns if shown or c.key not in metrics)
+        for key, entry in row.entries.items()
+        if entry.value is not None or entry.text or (row.row is not None and key in row.row.cells)
+    }
+    return tuple(c for c in section.columns if not c.scores or c.by or c.key in asked)
 
 
 def _model_row(row: TableRow, columns: tuple[Column, ...]) -> list[GridCell]:
