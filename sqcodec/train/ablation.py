@@ -57,8 +57,10 @@ def add_options(parse: argparse.ArgumentParser) -> None:
     """Add the trainer's options, as far as they hold for all rows, and which rows."""
     known = {**ROWS, **EXTRA}
     parse.add_argument("--config", default="6k", metavar="NAME", help="as for the trainer")
-    parse.add_argument("--data", type=Path, nargs="+", required=True, metavar="PLACE")
-    parse.add_argument("--out", type=Path, required=True, help="folder of a folder for each row")
+    parse.add_argument("--data", type=command.path, nargs="+", required=True, metavar="PLACE")
+    parse.add_argument(
+        "--out", type=command.path, required=True, help="folder of a folder for each row"
+    )
     parse.add_argument("--recipe", action="append", default=[], metavar="NAME")
     parse.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parse.add_argument("--max-steps", help="optimiser steps of each row")

@@ -57,10 +57,10 @@ def add_options(parse: argparse.ArgumentParser) -> None:
         help="one of the seven settings (default: 6k), reduced, or a TOML file with their fields",
     )  # fmt: skip
     parse.add_argument(
-        "--data", type=Path, nargs="+", required=True, metavar="PLACE",
+        "--data", type=path, nargs="+", required=True, metavar="PLACE",
         help="folders of audio, or manifests (CSV, JSONL)",
     )  # fmt: skip
-    parse.add_argument("--out", type=Path, required=True, help="folder for logs and weights")
+    parse.add_argument("--out", type=path, required=True, help="folder for logs and weights")
     parse.add_argument(
         "--recipe", action="append", default=[], metavar="NAME",
         help="a name of --list-recipes (default: published), or a TOML file; may be repeated, "
@@ -104,6 +104,13 @@ def add_options(parse: argparse.ArgumentParser) -> None:
     )
     listings.add(parse)
     parse.set_defaults(cache=None)  # of decoded audio; runs over the same audio may share one
+
+
+def path(text: str) -> Path:
+    """A path. None at all, which a shell makes of an unset variable, is not the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found nothing")
+    return Path(text)
 
 
 def _natural(text: str) -> int:

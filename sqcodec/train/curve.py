@@ -111,8 +111,8 @@ DESCRIPTION = "Draw the course of a training run as one picture."
 
 def add_options(parse: argparse.ArgumentParser) -> None:
     """Add the options to a parser."""
-    parse.add_argument("run", type=Path, help="folder of a training run")
-    parse.add_argument("-o", "--out", type=Path, help="image (default: RUN/curve.png)")
+    parse.add_argument("run", type=command.path, help="folder of a training run")
+    parse.add_argument("-o", "--out", type=command.path, help="image (default: RUN/curve.png)")
 
 
 def main(arguments: list[str] | None = None) -> int:

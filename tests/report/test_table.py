@@ -236,6 +236,18 @@ def test_several_places_of_one_name_are_noted(tmp_path: Path) -> None:
     assert "mini in several places; shown is that of the newest run: /y/mini, not /x/mini." in one
 
 
+def test_a_place_tells_sources_of_one_name_apart(tmp_path: Path) -> None:
+    make.write(tmp_path, make.run([A], location="/x/mini"), make.full(A))
+    make.write(tmp_path, make.run([A, B], location="/y/mini"), make.full(B))
+    loaded = store.load(tmp_path)
+    assert [r.label for r in table.build(loaded, source="/x/mini").rows] == ["codec-a"]
+    assert "several places" not in notes(table.build(loaded, source="/x/mini"))
+    both = table.build(loaded, source="/y/mini")
+    assert {r.label for r in both.rows} == {"codec-a", "codec-b"}
+    with pytest.raises(InputError, match="one of mini"):
+        table.build(loaded, source="/z/mini")
+
+
 def test_one_place_is_not_noted(tmp_path: Path) -> None:
     assert "several places" not in notes(table.build(build(tmp_path, make.full(A))))
 

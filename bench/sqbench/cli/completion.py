@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from sqbench.errors import InputError
@@ -62,7 +61,7 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
         known = {*action.option_strings, f"{prog.partition(' ')[2]} {action.dest}"}
         if option is not None:
             complete: Any = names[option]
-        elif (isinstance(action.type, type) and issubclass(action.type, Path)) or known & PATHS:
+        elif getattr(action.type, "__name__", "") == "path" or known & PATHS:
             complete = shtab.FILE
         else:
             continue

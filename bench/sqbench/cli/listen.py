@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.encode import add_codec_options
 from sqbench.cli.run import add_data
 
@@ -43,7 +44,7 @@ def add(commands: Any) -> None:
         metavar="S",
         help="at most so much of each clip, from its beginning (default: 10)",
     )
-    parse.add_argument("--out", type=Path, default=Path("listen"), help="default: listen/")
+    parse.add_argument("--out", type=path, default=Path("listen"), help="default: listen/")
     add_codec_options(parse)
     parse.set_defaults(handler=handle)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.run import add_protocol, add_workers, names
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def add(commands: Any) -> None:
         description="Score every file of a folder against its namesake (same relative path, "
         "extensions aside) in another; or one file against one.",
     )
-    parse.add_argument("--ref", type=Path, required=True, metavar="PATH", help="references")
-    parse.add_argument("--est", type=Path, required=True, metavar="PATH", help="estimates")
+    parse.add_argument("--ref", type=path, required=True, metavar="PATH", help="references")
+    parse.add_argument("--est", type=path, required=True, metavar="PATH", help="estimates")
     parse.add_argument("--metrics", default="sdr,mel,stoi,pesq", help="default: sdr,mel,stoi,pesq")
     add_protocol(parse)
     add_workers(parse)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqbench.cli.arguments import path
 from sqbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ FORMATS = ("rich", "markdown", "latex", "csv", "json")
 def add(commands: Any) -> None:
     """Register the command."""
     parse = commands.add_parser("table", help="print results as a table")
-    parse.add_argument("results", type=Path, nargs="*", help="folders (default: results)")
+    parse.add_argument("results", type=path, nargs="*", help="folders (default: results)")
     add_format(parse)
     parse.add_argument(
-        "--ablation", type=Path, metavar="DIR",
+        "--ablation", type=path, metavar="DIR",
         help="rows of `python -m sqcodec.train.ablation --out DIR`, as the paper's Table 3",
     )  # fmt: skip
     parse.add_argument("--sort", metavar="COLUMN", help="column of the CSV (default: bitrate)")
@@ -72,7 +73,7 @@ def add_codecs(parse: argparse.ArgumentParser) -> None:
 
 def add_choice(parse: argparse.ArgumentParser) -> None:
     """The options that choose among results."""
-    parse.add_argument("--source", help="only results on this data")
+    parse.add_argument("--source", help="only results on this data: its name, or where it is")
     parse.add_argument("--protocol", help="only results under this protocol")
     parse.add_argument(
         "--all-versions",

@@ -118,7 +118,7 @@ def build(
         ci: add 95 % bootstrap intervals.
         sort: a column of the CSV to sort by, metrics best first; by bitrate if not given.
         paper: add the paper's Table 1, and Table 2 where applications were run, after ours.
-        source: keep this source only.
+        source: keep this source only; its name, or where it is.
         protocol: keep this protocol only.
         suite: ``signal``, ``perceptual`` or ``application``: no scores of another; the row of the
             paper's figures needs the signal ones.
@@ -131,6 +131,7 @@ def build(
     """
     if suite is not None and suite not in GROUPS:
         raise InputError(f"--suite {suite}", expected=f"one of {', '.join(GROUPS)}")
+    store, source = store.at(source)
     found = _chosen(aggregate_rows(store, failures=failures), store, source, protocol)
     found, hidden = versions.chosen(found, codecs, all_versions=all_versions)
     often = applied.resamples(ci, n_boot)
