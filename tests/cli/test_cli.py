@@ -94,6 +94,9 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     [
         (["run"], "--codec"),
         (["run", "--codec", "opus-7k"], "Did you mean"),
+        (["run", "--codec", "dac"], "dac has 53: dac-16k-500"),
+        (["run", "--codec", "dac"], "dac-* means them all"),
+        (["run", "--codec", "@papers"], "expected @paper"),
         (["run", "--codec", "opus-6k", "--data", "/no/such/place"], "/no/such/place"),
         (["run", "--codec", "opus-6k", "--suite", "signals"], "signal"),
         (["run", "--codec", "opus-6k", "--metrics", "sdrr"], "sdr"),
