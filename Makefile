@@ -6,7 +6,7 @@ READY := .venv/.ready
 # PESQ is C from source, and most of what scoring costs: 1.2 times faster so, with equal scores.
 PESQ_CFLAGS ?= -O3 -march=native -ffp-contract=off
 
-.PHONY: agreement all venv lint types test test-all bench bench-train crosscheck demo mini clean
+.PHONY: agreement all venv lint types test test-all bench bench-train browser crosscheck demo mini clean
 
 all: lint types test
 
@@ -47,6 +47,13 @@ test: $(READY)
 # Also what takes longer: full-size conformance of all seven settings, an hour of audio.
 test-all: $(READY)
 	$(BIN)/python -m pytest -q -m 'not gpu and not net and not ray'
+
+# For the slow tests of HTML pages: Playwright and axe-core; the browser is the system's.
+browser: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/browser.txt
+	@for name in $$SQBENCH_CHROMIUM chromium-headless-shell chromium chromium-browser google-chrome; do \
+		command -v $$name > /dev/null && exit 0; done; \
+		echo "No browser: apt-get install chromium-headless-shell, or set SQBENCH_CHROMIUM"
 
 lint: $(READY)
 	$(BIN)/ruff check .

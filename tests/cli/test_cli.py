@@ -46,6 +46,14 @@ FLAGS = {
                "--format", "--to"},
     "listen": {"--codec", "--data", "--domain", "--clips", "--utterance", "--seconds", "--out",
                "--weights", "--device"},
+    "report": {
+        "--out", "--site", "--title", "--embed-audio", "--cost", "--bd", "--codec", "--source",
+        "--protocol", "--all-versions",
+    },
+    "plot": {
+        "--out", "--x", "--y", "--paper", "--ci", "--width", "--height", "--dpi", "--codec",
+        "--source", "--protocol", "--all-versions",
+    },
     "doctor": {"--format", "--full", "--all"},
     "fetch": {"--codec", "--revision", "--progress", "--quiet"},
     "encode": {"--out", "--codec", "--weights", "--device"},
@@ -268,3 +276,19 @@ def test_screens_of_80_columns(
     assert "…" not in table
     lines = [line for line in table.splitlines() if not line.startswith(("not of", WIDE[:80]))]
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["run"], "--metrics"),
+        (["run"], "--evaluators"),
+        (["score", "--ref", "a", "--est", "b"], "--metrics"),
+        (["quantize"], "--quantizer"),
+        (["quantize"], "--bits"),
+        (["agreement", "r.csv"], "--metrics"),
+    ],
+)
+def test_a_list_given_twice_is_one_list(command: list[str], option: str) -> None:
+    found = parser().parse_args([*command, option, "a", option, "b,c"])
+    assert getattr(found, option.lstrip("-")) == "a,b,c"

@@ -11,19 +11,19 @@ import results_factory as make
 from sqbench.store import aggregate
 from sqbench.store import reader as store
 from sqbench.store.record import Record
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 from sqbench.store.selection import in_force
 
 A = make.describe("codec-a")
 B = make.describe("codec-b")
 
 
-def row_of(path: Path) -> Row:
+def row_of(path: Path) -> ResultRow:
     (row,) = aggregate.rows(store.load(path))
     return row
 
 
-def values(row: Row) -> dict[str, float | None]:
+def values(row: ResultRow) -> dict[str, float | None]:
     return {key: cell.value for key, cell in row.cells.items()}
 
 

@@ -16,6 +16,8 @@ COMMANDS = (
     "run",
     "table",
     "compare",
+    "report",
+    "plot",
     "results",
     "score",
     "codecs",

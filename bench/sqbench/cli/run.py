@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqbench.cli.arguments import path
+from sqbench.cli.lists import Joined
 
 if TYPE_CHECKING:
     from sqbench.engine.plan import Outcome
@@ -33,11 +34,13 @@ def add(commands: Any) -> None:
     )
     parse.add_argument(
         "--evaluators",
+        action=Joined,
         metavar="WHO",
         help="who listens in the application suite: offline (default), protocol, or task=name",
     )
     parse.add_argument(
         "--metrics",
+        action=Joined,
         help="comma-separated metrics instead of a suite's; also path/to/file.py:Class",
     )
     add_data(parse)
