@@ -26,25 +26,38 @@ def read_pickle(path: Path, what: str) -> Any:
 
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        named = _GLOBAL.search(str(error))
-        name = next((part for part in named.groups() if part), "") if named else ""
-        if not name:
-            raise _damaged(path, what, error) from None
-        raise InputError(
-            str(path),
-            expected=f"{what}: tensors and plain values only",
-            found=f"a pickle that would run {name}: refused, nothing was run",
-            remedy="Save its state_dict() instead.",
-        ) from None
     except MemoryError:
         raise
     except Exception as error:  # torch raises what its reader trips over
-        raise _damaged(path, what, error) from None
+        raise refusal(path, what, error) from None
+
+
+def refusal(path: Path, what: str, error: Exception) -> InputError:
+    """What to say of a file that torch's reader, here or in somebody's library, did not take.
+
+    Torch's own message is a page on how to load it all the same.
+
+    Args:
+        path: the file.
+        what: what it should be.
+        error: what was raised.
+    """
+    named = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
+    name = next((part for part in named.groups() if part), "") if named else ""
+    if not name:
+        return _damaged(path, what, error)
+    return InputError(
+        str(path),
+        expected=f"{what}: tensors and plain values only",
+        found=f"a pickle that would run {name}: refused, nothing was run",
+        remedy="Save its state_dict() instead.",
+    )
 
 
 def _damaged(path: Path, what: str, error: Exception) -> InputError:
-    first = str(error).splitlines()[0][:100] if str(error) else "no message"
+    # The reason stands behind a page of advice.
+    lines = str(error).rpartition("WeightsUnpickler error:")[2].strip().splitlines()
+    first = lines[0][:100] if lines else "no message"
     return InputError(
         str(path),
         expected=what,

@@ -47,6 +47,7 @@ def test_evaluate_says_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixtu
     sqbench.evaluate("mulaw-8", data, metrics=["mel"], workers=1)
     shown = capsys.readouterr()
     assert shown.out == ""
+    assert shown.err.startswith("loading mulaw-8 ...\n")  # at once: a network takes a while
     assert "mulaw-8: 4 clips to do" in shown.err
     assert "mulaw-8: 4/4 in" in shown.err
     sqbench.evaluate("mulaw-8", data, metrics=["mel"], workers=1, progress=False)

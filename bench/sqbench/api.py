@@ -152,6 +152,12 @@ def run(
     ):
         if number is not None and number < 1:
             raise InputError(name, expected="at least 1", found=str(number))
+    for name, amount in (
+        ("codec timeout", options.codec_timeout_s),
+        ("codec memory", options.codec_memory_gb),
+    ):
+        if amount is not None and not amount > 0:
+            raise InputError(name, expected="more than 0", found=str(amount))
     check_names(codecs, options.weights)
     monitor = monitor or Quiet()
     wanted = metrics_of(options.suite, options.metrics)

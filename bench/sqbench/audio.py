@@ -50,7 +50,9 @@ __all__ = [
     "remarks",
     "resample",
     "write",
+    "write_as",
     "write_pcm16",
+    "written_format",
 ]
 
 RESAMPLER = "soxr-hq"
@@ -116,21 +118,76 @@ def _pcm16(samples: NDArray[np.floating]) -> tuple[NDArray[np.int16], int]:
     return whole, int(np.count_nonzero(np.abs(samples) > 1))
 
 
-def _write(path: Path, samples: NDArray[np.generic], rate: int, subtype: str) -> None:
+WRITTEN = {
+    ".wav": ("WAV", "FLOAT"),
+    ".flac": ("FLAC", "PCM_24"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".oga": ("OGG", "VORBIS"),
+    ".opus": ("OGG", "OPUS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+    ".aiff": ("AIFF", "FLOAT"),
+    ".aif": ("AIFF", "FLOAT"),
+    ".au": ("AU", "FLOAT"),
+    ".caf": ("CAF", "FLOAT"),
+    ".w64": ("W64", "FLOAT"),
+    ".rf64": ("RF64", "FLOAT"),
+}
+"""Extensions that `write_as` knows, with what libsndfile calls format and encoding."""
+
+
+def written_format(path: Path) -> tuple[str, str]:
+    """The format and encoding that a file's name asks for.
+
+    Raises:
+        InputError: it says none that can be written.
+    """
+    try:
+        return WRITTEN[path.suffix.lower()]
+    except KeyError:
+        raise InputError(
+            str(path),
+            expected=f"a name that ends in {', '.join(WRITTEN)}",
+            found=path.suffix or "no extension",
+        ) from None
+
+
+def write_as(path: Path, samples: NDArray[np.floating], rate: int) -> None:
+    """Write mono or ``[T, C]`` samples in the format that the name says.
+
+    Formats without floats clip at full scale; Vorbis, Opus and MP3 are lossy.
+
+    Raises:
+        InputError: the name says no format (`written_format`), the format does not have the rate,
+            or it cannot be written; no part of a file is left.
+    """
+    format, subtype = written_format(path)
+    _write(path, samples, rate, subtype, format)
+
+
+_BLOCK = 1 << 16  # libsndfile's Vorbis overflows its stack on long arrays
+
+
+def _write(
+    path: Path, samples: NDArray[np.generic], rate: int, subtype: str, format: str = "WAV"
+) -> None:
     import soundfile
 
     # Not made of the name, which may already be as long as the file system allows.
     partial = path.with_name(f".sqbench-{os.getpid()}-{threading.get_ident()}.part")
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(str(partial), samples, rate, format="WAV", subtype=subtype)
+        options = {"format": format, "subtype": subtype}
+        with soundfile.SoundFile(str(partial), "w", rate, channels, **options) as file:
+            for start in range(0, len(samples), _BLOCK):
+                file.write(samples[start : start + _BLOCK])
         partial.replace(path)
-    except (OSError, soundfile.LibsndfileError) as error:
+    except (OSError, ValueError, soundfile.LibsndfileError) as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise InputError(
             str(path),
-            expected="to write audio",
-            found=str(error),
-            remedy="Free disk space or name another folder with --out.",
+            expected=f"to write {format}, {subtype} at {rate} Hz",
+            found=str(error).replace(str(partial), path.name),
+            remedy="Free disk space, or name another folder or format with --out.",
         ) from error

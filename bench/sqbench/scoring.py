@@ -137,7 +137,8 @@ def score_folders(
     workers: int = 1,
     map_fn: MapFunction | None = None,
 ) -> Iterator[Score]:
-    """Score every audio file of a folder against its namesake in another, recursively.
+    """Score every audio file of a folder against its namesake in another, recursively; or a file
+    against a file.
 
     A pair is the same relative path, extensions aside. A file on one side only, a name that fits
     two files, and a file that cannot be read are failures with a reason; the rest is scored.

@@ -282,27 +282,9 @@ def read_tensors(path: Path) -> dict[str, Any]:
     Raises:
         InputError: damaged, or holding more than plain data.
     """
-    import pickle
+    from sqcodec.pickles import read_pickle
 
-    import torch
-
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            str(path),
-            expected="tensors and plain data",
-            found=f"something else ({_brief(error)})",
-            remedy="Loading it could run code, so it is refused: where you trust it, save its "
-            "tensors alone with torch.save and name that file with --weights PATH.",
-        ) from error
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
-        raise InputError(
-            str(path),
-            expected="a file of torch.save",
-            found=f"{path.stat().st_size} bytes that do not load ({_brief(error)})",
-            remedy="The file is damaged or cut off: fetch it again.",
-        ) from error
+    found = read_pickle(path, "a file of torch.save")
     if not isinstance(found, dict):
         raise InputError(str(path), expected="a dictionary", found=type(found).__name__)
     return found

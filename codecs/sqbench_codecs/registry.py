@@ -129,10 +129,15 @@ class Registry(Generic[E]):
 
     def _suggestion(self, name: str, known: Sequence[str]) -> str:
         """What may have been meant: points of a family, near names, or where to look."""
-        points = [each for each in known if each.startswith(f"{name}-")]
+        start = f"{name}-"
+        points = [each for each in self._entries if each.startswith(start)]
+        points = points or [each for each in known if each.startswith(start)]
         if points:
             shown = ", ".join(points[:3]) + (", ..." if len(points) > 3 else "")
-            return f"{name} has {len(points)}: {shown} (`sqbench {self.kind}s` lists them)."
+            every = f"`sqbench {self.kind}s` lists them"
+            if self.kind == "codec":
+                every = f"`sqbench codecs {name}` lists them, {name}-* means them all"
+            return f"{name} has {len(points)}: {shown} ({every})."
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         if near:
             return f"Did you mean {' or '.join(near)}? `sqbench {self.kind}s` lists all."

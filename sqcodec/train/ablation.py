@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqcodec.errors import InputError
+from sqcodec.streams import guarded
 from sqcodec.train import command, listings
 from sqcodec.train.recipes.recipe import Recipe, load_recipe, shipped_changes
 from sqcodec.train.record import write_json
@@ -56,8 +57,10 @@ def add_options(parse: argparse.ArgumentParser) -> None:
     """Add the trainer's options, as far as they hold for all rows, and which rows."""
     known = {**ROWS, **EXTRA}
     parse.add_argument("--config", default="6k", metavar="NAME", help="as for the trainer")
-    parse.add_argument("--data", type=Path, nargs="+", required=True, metavar="PLACE")
-    parse.add_argument("--out", type=Path, required=True, help="folder of a folder for each row")
+    parse.add_argument("--data", type=command.path, nargs="+", required=True, metavar="PLACE")
+    parse.add_argument(
+        "--out", type=command.path, required=True, help="folder of a folder for each row"
+    )
     parse.add_argument("--recipe", action="append", default=[], metavar="NAME")
     parse.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parse.add_argument("--max-steps", help="optimiser steps of each row")
@@ -80,7 +83,7 @@ def add_options(parse: argparse.ArgumentParser) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Train and evaluate the rows; returns the exit status, that of the first row to stop."""
-    return run(parser().parse_args(arguments))
+    return guarded("error", lambda: run(parser().parse_args(arguments)))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
         for row in options.rows:
             if status := _row(row, options):
                 return status
+    except BrokenPipeError:
+        raise
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

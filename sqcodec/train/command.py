@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from sqcodec.errors import InputError
+from sqcodec.streams import guarded
 from sqcodec.train import listings
 
 if TYPE_CHECKING:
@@ -56,10 +57,10 @@ def add_options(parse: argparse.ArgumentParser) -> None:
         help="one of the seven settings (default: 6k), reduced, or a TOML file with their fields",
     )  # fmt: skip
     parse.add_argument(
-        "--data", type=Path, nargs="+", required=True, metavar="PLACE",
+        "--data", type=path, nargs="+", required=True, metavar="PLACE",
         help="folders of audio, or manifests (CSV, JSONL)",
     )  # fmt: skip
-    parse.add_argument("--out", type=Path, required=True, help="folder for logs and weights")
+    parse.add_argument("--out", type=path, required=True, help="folder for logs and weights")
     parse.add_argument(
         "--recipe", action="append", default=[], metavar="NAME",
         help="a name of --list-recipes (default: published), or a TOML file; may be repeated, "
@@ -105,6 +106,13 @@ def add_options(parse: argparse.ArgumentParser) -> None:
     parse.set_defaults(cache=None)  # of decoded audio; runs over the same audio may share one
 
 
+def path(text: str) -> Path:
+    """A path. None at all, which a shell makes of an unset variable, is not the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found nothing")
+    return Path(text)
+
+
 def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}")
@@ -119,7 +127,7 @@ def _positive(text: str) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit status."""
-    return run(parser().parse_args(arguments))
+    return guarded("error", lambda: run(parser().parse_args(arguments)))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -127,6 +135,8 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         return _train(options)
+    except BrokenPipeError:
+        raise
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

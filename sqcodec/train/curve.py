@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqcodec.errors import InputError
+from sqcodec.streams import guarded
 from sqcodec.train import command
 from sqcodec.train.logs import LOG, read_log
 
@@ -36,7 +37,7 @@ def draw(run: Path, out: Path) -> Path:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        remedy = "pip install 'sqbench[train]'"
+        remedy = "pip install matplotlib"
         raise InputError("curve", expected="matplotlib", found=str(error), remedy=remedy) from None
     path = run / LOG
     if not path.is_file():
@@ -110,15 +111,15 @@ DESCRIPTION = "Draw the course of a training run as one picture."
 
 def add_options(parse: argparse.ArgumentParser) -> None:
     """Add the options to a parser."""
-    parse.add_argument("run", type=Path, help="folder of a training run")
-    parse.add_argument("-o", "--out", type=Path, help="image (default: RUN/curve.png)")
+    parse.add_argument("run", type=command.path, help="folder of a training run")
+    parse.add_argument("-o", "--out", type=command.path, help="image (default: RUN/curve.png)")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Draw; returns the exit status."""
     parse = command.Parser(prog="python -m sqcodec.train.curve", description=DESCRIPTION)
     add_options(parse)
-    return run(parse.parse_args(arguments))
+    return guarded("error", lambda: run(parse.parse_args(arguments)))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,19 +80,38 @@ class Board:
     """TensorBoard's log of a run, if TensorBoard is installed.
 
     Scalars of every step and report in five groups (`tag`), the recipe, and of one held-out clip a
-    domain the audio and the spectrogram.
+    domain the audio and the spectrogram. Where it cannot be written, that is said once and the
+    training goes on: ``log.jsonl`` has the numbers.
     """
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self._writer: Any = None
         self._of_steps: set[str] = set()
+        self._hook = threading.excepthook
         try:
+            from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            logger.warning("no TensorBoard log: pip install 'sqbench[train]' brings tensorboard")
+            logger.warning("no TensorBoard log: it needs pip install tensorboard")
             return
-        self._writer = SummaryWriter(str(folder / "tensorboard"))
+
+        def quiet(failed: threading.ExceptHookArgs) -> None:
+            # What ends TensorBoard's thread is raised again in ours, at the next call.
+            if not isinstance(failed.thread, _AsyncWriterThread):
+                self._hook(failed)
+
+        threading.excepthook = quiet
+        with self._writing():
+            self._writer = SummaryWriter(str(folder / "tensorboard"))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:  # ValueError: its file is closed
+            self._writer = None
+            logger.warning("no more TensorBoard log (%s); log.jsonl goes on", error)
 
     def describe(self, recipe: Mapping[str, Any]) -> None:
         """The recipe, dotted keys with their values, as a table and as hyper-parameters."""
@@ -102,10 +123,11 @@ class Board:
             key: v if isinstance(v, bool | int | float) else str(v) for key, v in recipe.items()
         }
         rows = "".join(f"| {key} | {value} |\n" for key, value in plain.items())
-        self._writer.add_text("recipe", f"| key | value |\n|---|---|\n{rows}")
-        summaries = hparams(plain, {"val/snr_db": 0})  # type: ignore[no-untyped-call]
-        for summary in summaries:
-            self._writer.file_writer.add_summary(summary)
+        with self._writing():
+            self._writer.add_text("recipe", f"| key | value |\n|---|---|\n{rows}")
+            summaries = hparams(plain, {"val/snr_db": 0})  # type: ignore[no-untyped-call]
+            for summary in summaries:
+                self._writer.file_writer.add_summary(summary)
 
     def step(self, row: dict[str, Any]) -> None:
         """The numbers of a step."""
@@ -119,25 +141,29 @@ class Board:
     def _scalars(self, row: dict[str, Any], names: set[str]) -> None:
         if self._writer is None:
             return
-        for key, value in row.items():
-            if key in names and key != "step" and isinstance(value, int | float):
-                self._writer.add_scalar(tag(key), value, row["step"])
+        with self._writing():
+            for key, value in row.items():
+                if key in names and key != "step" and isinstance(value, int | float):
+                    self._writer.add_scalar(tag(key), value, row["step"])
 
     def pair(self, name: str, original: Tensor, decoded: Tensor, step: int) -> None:
         """An original and its reconstruction ``[T]`` to hear and to see."""
         if self._writer is None:
             return
-        for kind, audio in (("original", original), ("decoded", decoded)):
-            if kind == "original" and step > 0:
-                continue  # it never changes
-            label = f"val/{name}_{kind}"
-            self._writer.add_audio(label, audio.cpu(), step, self.sample_rate)
-            self._writer.add_image(label, spectrogram_image(audio.cpu()), step)
-        self._writer.flush()
+        with self._writing():
+            for kind, audio in (("original", original), ("decoded", decoded)):
+                if kind == "original" and step > 0:
+                    continue  # it never changes
+                label = f"val/{name}_{kind}"
+                self._writer.add_audio(label, audio.cpu(), step, self.sample_rate)
+                self._writer.add_image(label, spectrogram_image(audio.cpu()), step)
+            self._writer.flush()
 
     def close(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with self._writing():
+                self._writer.close()
+        threading.excepthook = self._hook
 
 
 def spectrogram_image(audio: Tensor, size: int = 512) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +15,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from sqcodec.streams import abandon
+
+
+class _Unread(Console):
+    """A training goes on where nobody reads what it prints: its log has it all."""
+
+    def on_broken_pipe(self) -> None:
+        abandon(sys.stdout)
+
 
 class Terminal:
     """Rich's bar where there is a terminal; lines alone where output goes to a file.
@@ -24,7 +34,7 @@ class Terminal:
     """
 
     def __init__(self, max_steps: int, step: int) -> None:
-        self.console = Console()
+        self.console = _Unread()
         self._progress = Progress(
             TextColumn("step"),
             BarColumn(bar_width=24),

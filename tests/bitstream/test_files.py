@@ -209,3 +209,22 @@ def test_what_would_not_be_decoded_is_not_encoded(rate: int, tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"in\.wav.*1000 to 768000 Hz"):
         encode_file(path, tmp_path / "out.sqb", load_codec("mulaw-8"))
     assert not (tmp_path / "out.sqb").exists()
+
+
+@pytest.mark.parametrize("extension", ["flac", "ogg", "mp3", "aiff"])
+def test_decoded_audio_has_the_format_that_its_name_says(
+    extension: str, speech: Path, tmp_path: Path
+) -> None:
+    import soundfile
+
+    assert main(["encode", str(speech), "-o", str(tmp_path / "x.sqb"), "--codec", "mulaw-8"]) == 0
+    out = tmp_path / f"x.{extension}"
+    assert main(["decode", str(tmp_path / "x.sqb"), "-o", str(out)]) == 0
+    assert soundfile.info(str(out)).format == extension.upper()
+
+
+def test_a_format_that_is_none_is_refused_before_any_work(
+    speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["decode", str(tmp_path / "missing.sqb"), "-o", str(tmp_path / "x.m4a")]) == 1
+    assert "ends in .wav, .flac" in capsys.readouterr().err

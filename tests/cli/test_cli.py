@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,8 @@ FLAGS = {
     },
     "table": {
         "--format", "--ablation", "--sort", "--paper", "--ci", "--failures", "--source",
-        "--protocol", "--codec", "--all-versions", "--suite",
+        "--protocol", "--codec", "--all-versions", "--suite", "--bold", "--columns", "--digits",
+        "--rename", "--caption", "--label",
     },
     "results": set(),
     "compare": {"--results", "--format", "--source", "--protocol", "--all-versions"},
@@ -101,11 +103,22 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     [
         (["run"], "--codec"),
         (["run", "--codec", "opus-7k"], "Did you mean"),
+        (["run", "--codec", "dac"], "dac has 53: dac-16k-500"),
+        (["run", "--codec", "dac"], "dac-* means them all"),
+        (["run", "--codec", "@papers"], "expected @paper"),
         (["run", "--codec", "opus-6k", "--data", "/no/such/place"], "/no/such/place"),
         (["run", "--codec", "opus-6k", "--suite", "signals"], "signal"),
         (["run", "--codec", "opus-6k", "--metrics", "sdrr"], "sdr"),
         (["run", "--codec", "opus-6k", "--workers", "0"], "workers"),
         (["table", "/no/such/place"], "/no/such/place"),
+        (["run", "--codec", "opus-6k", "--data", ""], "found nothing"),
+        (["run", "--codec", "opus-6k", "--out", ""], "--out: expected a path"),
+        (["run", "--codec", "opus-6k", "--codec-timeout", "0"], "more than 0"),
+        (["run", "--codec", "opus-6k", "--codec-memory", "nan"], "more than 0"),
+        (["table", ""], "expected a path"),
+        (["data", "check", ""], "found nothing"),
+        (["score", "--ref", "", "--est", "x"], "--ref: expected a path"),
+        (["train", "run", "--data", "", "--out", "x"], "--data: expected a path"),
         (["fly"], "invalid choice"),
         ([], "COMMAND"),
     ],
@@ -237,6 +250,33 @@ def test_data_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (data / "samples/esc50/bad.wav").write_bytes(b"")
     assert main(["data", "check", str(data)]) == 2
     assert "bad.wav" in capsys.readouterr().out
+
+
+WIDE = "a_long_name_of_a_clip_as_people_have_them_and_then_some_more"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["metrics"], ["doctor"], ["codecs"], ["codecs", "dac"], ["data", "check", "mini"],
+     ["score", "--ref", "ref", "--est", "ref", "--workers", "1"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_screens_of_80_columns(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """No table is wider than a terminal, and nothing in one is cut off."""
+    monkeypatch.chdir(tmp_path)
+    audio_fixtures.write_wav(tmp_path / "ref" / f"{WIDE}.wav", audio_fixtures.babble(1.0))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(arguments) == 0
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    # Lines of text, commands to be copied among them, are left for the terminal to break.
+    table = printed.partition("To enable more:")[0].partition("\n\n")[0]
+    assert "…" not in table
+    lines = [line for line in table.splitlines() if not line.startswith(("not of", WIDE[:80]))]
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize(

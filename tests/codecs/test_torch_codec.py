@@ -199,7 +199,7 @@ class _Evil:
         (lambda s: s.update(more=torch.zeros(1)), "tensor more"),
         (lambda s: s.update({"decoder.bias": torch.zeros(2)}), r"shape \(2,\)"),
         (lambda s: s.update(note="hello"), "note in it"),
-        (lambda s: s.update(evil=_Evil()), "could run code"),
+        (lambda s: s.update(evil=_Evil()), "would run .*: refused"),
         (lambda s: s.clear(), "nothing in it"),
     ],
     ids=["missing", "left over", "shape", "text", "code", "empty"],

@@ -118,6 +118,37 @@ def test_a_run_over_each_of_200_mutated_manifests(
     assert codes == {0, 1, 2}
 
 
+@pytest.mark.parametrize(
+    "every", [4 * FAST, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "all"]
+)
+def test_the_trainer_over_mutated_manifests_and_audio(every: int, tmp_path: Path) -> None:
+    """A manifest is read or refused; of files, each is decoded or listed with its reason."""
+    from sqcodec.train.data.corpus import Corpus
+
+    names = [f"clip{i}.wav" for i in range(4)]
+    for name in names:
+        (tmp_path / name).write_bytes(mutations.encoded("wav", 1.5))
+    numbers = sorted({*range(0, MANIFESTS, every), 129})  # that one has a null byte in a path
+    read = refused = 0
+    for number in numbers:
+        suffix, data = mutations.manifest(number, names)
+        path = tmp_path / f"m{number}{suffix}"
+        path.write_bytes(data)
+        try:
+            read += len(Corpus([path], 16_000, tmp_path / "cache").clips)
+        except InputError:
+            refused += 1
+    assert read > 0
+    assert refused > 0
+    folder = tmp_path / "data"
+    folder.mkdir()
+    count = audio_folder(folder, range(0, AUDIO, every))
+    (folder / "long.wav").write_bytes(mutations.encoded("wav", 1.5))
+    corpus = Corpus([folder], 16_000, tmp_path / "cache")
+    assert len(corpus.clips) + len(corpus.skipped) == count + 1
+    assert "long.wav" in [clip.name for clip in corpus.clips]
+
+
 def test_permission_denied_is_worded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.wav").write_bytes(mutations.encoded("wav"))
     (tmp_path / "b.wav").write_bytes(mutations.encoded("wav"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sqbench.data.pairing import match_folders, natural_key
+from sqbench.data.pairing import match_folders, natural_key, not_read
 from sqcodec.errors import InputError
 
 
@@ -114,3 +114,15 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
 def test_natural_order() -> None:
     names = ["clip10", "clip2", "clip02", "2a", "clip", "Clip2"]
     assert sorted(names, key=natural_key) == ["2a", "Clip2", "clip", "clip02", "clip2", "clip10"]
+
+
+def test_two_files_are_a_pair_whatever_they_are_called(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.flac"):
+        (tmp_path / name).touch()
+    (match,) = match_folders(tmp_path / "a.wav", tmp_path / "b.flac")
+    assert (match.id, match.reference, match.estimate) == (
+        "a.wav", tmp_path / "a.wav", tmp_path / "b.flac",
+    )  # fmt: skip
+    with pytest.raises(InputError):
+        match_folders(tmp_path / "a.wav", tmp_path)
+    assert not_read(tmp_path / "a.wav") == ()

@@ -235,3 +235,21 @@ def test_csv_has_every_metric_and_interval(tmp_path: Path) -> None:
     (row,) = csv.DictReader(io.StringIO(render.render(table.build(loaded, ci=True), "csv")))
     for name in ("sdr", "mel", "stoi", "pesq", "audio_sdr", "si-sdr"):
         assert float(row[f"{name}_low"]) <= float(row[name]) <= float(row[f"{name}_high"])
+
+
+def test_metrics_that_no_row_was_to_have_have_no_column(tmp_path: Path) -> None:
+    """For people; a CSV has its fixed columns whatever was measured."""
+    records = [make.score(A, f"quesst/{i:02d}", "sdr", 1.0) for i in range(2)]
+    records += [make.score(A, f"quesst/{i:02d}", "stoi", 1.0) for i in range(2)]
+    for record in records:
+        if record["metric"] == "stoi":
+            make.lose(record, "failed", "broken")
+    make.write(tmp_path, make.run([A], metrics=["sdr", "stoi"], n=2), records)
+    built = table.build(store.load(tmp_path))
+    text = render.render(built, "markdown")
+    (head,) = (line for line in text.splitlines() if line.startswith("| Model"))
+    assert "SDR" in head
+    assert "STOI" in head  # asked for, and lost
+    assert "PESQ" not in head
+    assert "MEL" not in head
+    assert render.render(built, "csv").splitlines()[0] == HEADER

@@ -15,7 +15,7 @@ from sqbench.store.reader import Store
 from sqbench.store.record import Record
 from sqcodec.errors import InputError
 
-A = make.describe("codec-a", bitrate_bps=3000.0)
+A = make.describe("codec-a", bitrate_bps=5500.0)
 B = make.describe("codec-b", bitrate_bps=6000.0)
 IDENTITY = make.describe("identity", weights="none", bitrate_bps=None)
 
@@ -236,6 +236,18 @@ def test_several_places_of_one_name_are_noted(tmp_path: Path) -> None:
     assert "mini in several places; shown is that of the newest run: /y/mini, not /x/mini." in one
 
 
+def test_a_place_tells_sources_of_one_name_apart(tmp_path: Path) -> None:
+    make.write(tmp_path, make.run([A], location="/x/mini"), make.full(A))
+    make.write(tmp_path, make.run([A, B], location="/y/mini"), make.full(B))
+    loaded = store.load(tmp_path)
+    assert [r.label for r in table.build(loaded, source="/x/mini").rows] == ["codec-a"]
+    assert "several places" not in notes(table.build(loaded, source="/x/mini"))
+    both = table.build(loaded, source="/y/mini")
+    assert {r.label for r in both.rows} == {"codec-a", "codec-b"}
+    with pytest.raises(InputError, match="one of mini"):
+        table.build(loaded, source="/z/mini")
+
+
 def test_one_place_is_not_noted(tmp_path: Path) -> None:
     assert "several places" not in notes(table.build(build(tmp_path, make.full(A))))
 
@@ -335,3 +347,33 @@ def test_a_suite_alone(tmp_path: Path) -> None:
 def test_the_csv_of_everything_begins_with_the_fixed_header(tmp_path: Path) -> None:
     header = render.render(table.build(perceptual(tmp_path)), "csv").splitlines()[0]
     assert header.endswith("sdr,mel,stoi,pesq,audio_sdr,audio_mel,estoi,visqol,delay,audio_visqol")
+
+
+LOW = make.describe("codec-low", bitrate_bps=1500.0)
+ALSO_LOW = make.describe("codec-also-low", bitrate_bps=2000.0)
+
+
+def test_best_is_sought_among_like_bitrates(tmp_path: Path) -> None:
+    records = make.full(A) + make.full(B, shift=1.0) + make.full(LOW, shift=-2.0)
+    records += make.full(ALSO_LOW, shift=-3.0)
+    loaded = build(tmp_path, records, A, B, LOW, ALSO_LOW)
+    assert {label for label, keys in best(table.build(loaded)).items() if "sdr" in keys} == {
+        "codec-b",
+        "codec-low",
+    }
+    everywhere = table.build(loaded, bold="all")
+    assert {label for label, keys in best(everywhere).items() if "sdr" in keys} == {"codec-b"}
+    assert "within a rate class" in notes(table.build(loaded))
+    assert "within a rate class" not in notes(everywhere)
+    same = table.build(build(tmp_path / "same", make.full(A) + make.full(B), A, B))
+    assert "within a rate class" not in notes(same)
+
+
+def test_an_incomplete_row_hinders_its_own_class_alone(tmp_path: Path) -> None:
+    records = make.full(A) + make.full(B, shift=1.0)
+    low, also = make.full(LOW, shift=1.0), make.full(ALSO_LOW)
+    for clips in (low, also):
+        lose(clips, "quesst/02", "pesq")
+    loaded = build(tmp_path, records + low + also, A, B, LOW, ALSO_LOW)
+    assert "pesq" in best(table.build(loaded))["codec-low"]
+    assert "pesq" not in best(table.build(loaded, bold="all"))["codec-low"]

@@ -9,6 +9,7 @@ from sqbench.agreement.report import ALL, Agreements
 from sqbench.agreement.run import Scores
 from sqbench.errors import InputError
 from sqbench.metrics import catalogue
+from sqbench_codecs.extras import pip_line
 
 _PALETTE = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#8C564B",
@@ -28,7 +29,7 @@ def draw(found: Agreements, scores: Scores, path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise InputError(
-            "--plot", expected="matplotlib", found="none", remedy="pip install 'sqbench[plots]'."
+            "--plot", expected="matplotlib", found="none", remedy=f"{pip_line('plots')}."
         ) from None
 
     rows = found.of(ALL)

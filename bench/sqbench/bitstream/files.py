@@ -136,6 +136,7 @@ def decode_file(
 
 
 def _decode(source: Path, target: Path, codec_of: Callable[[Header], Codec]) -> float:
+    audio.written_format(target)  # before any work
     try:
         with open(source, "rb") as stream:
             reader = Reader(stream, str(source))
@@ -164,7 +165,7 @@ def _decode(source: Path, target: Path, codec_of: Callable[[Header], Codec]) -> 
         ) from error
     decoded_rate = loaded.spec.output_sample_rate or rate
     samples = audio.resample(decoded.astype(np.float64), decoded_rate, header.sample_rate)
-    audio.write(target, samples[: header.length].astype(np.float32), header.sample_rate)
+    audio.write_as(target, samples[: header.length].astype(np.float32), header.sample_rate)
     return header.length / header.sample_rate
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from sqbench.cli import completion
 from sqbench.errors import InputError
 
 COMMANDS = (
@@ -74,6 +75,11 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parse.add_argument("--version", action="version", version=f"sqbench {__version__}")
+    parse.add_argument(
+        "--print-completion", action=completion.Print,
+        help=f"print what completes this command in a shell ({', '.join(completion.SHELLS)}): "
+        'eval "$(sqbench --print-completion bash)"',
+    )  # fmt: skip
     commands = parse.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=_Parser
     )
@@ -84,9 +90,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
-    from sqbench.report.console import forgiving_streams
+    from sqcodec.streams import guarded
 
-    forgiving_streams()
+    return guarded("sqbench: error", lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = parser().parse_args(arguments)
     try:
         status: int = options.handler(options)
@@ -101,6 +110,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"interrupted{kept}", file=sys.stderr, flush=True)
         # A codec at work in its thread would keep the interpreter from ending.
         os._exit(130)
-    except BrokenPipeError:  # the reader of our output has gone, `| head` for one
-        sys.stderr.close()
-        return 141  # what a shell reports of a program that SIGPIPE ended

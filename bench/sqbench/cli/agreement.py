@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.lists import Joined
 from sqbench.cli.run import add_protocol, add_workers, names
 from sqbench.cli.table import add_format
@@ -27,20 +28,20 @@ def add(commands: Any) -> None:
     )
     parse.add_argument(
         "ratings",
-        type=Path,
+        type=path,
         nargs="+",
         metavar="RATINGS",
         help="CSV with signal, condition, estimate, reference, score; or webMUSHRA's mushra.csv, "
         "lms.csv or lss.csv; or .json files of listeners of a blind test",
     )
     blind = parse.add_argument_group("of a blind test")
-    blind.add_argument("--key", type=Path, metavar="FILE", help="the key/key.json of the test")
+    blind.add_argument("--key", type=path, metavar="FILE", help="the key/key.json of the test")
     blind.add_argument(
         "--keep-all", action="store_true", help="mushra: leave no listener out by post-screening"
     )
     blind.add_argument(
         "--to",
-        type=Path,
+        type=path,
         metavar="FILE.csv",
         help="mushra: write the ratings as a table for this command, to compare metrics with them",
     )
@@ -66,9 +67,9 @@ def add(commands: Any) -> None:
         "--margin", type=float, default=10.0, help="of pairs, in points (default: 10)"
     )
     parse.add_argument("--name", help="of the set (default: the table's folder)")
-    parse.add_argument("--out", type=Path, default=Path("results/agreement"), metavar="DIR")
+    parse.add_argument("--out", type=path, default=Path("results/agreement"), metavar="DIR")
     parse.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
-    parse.add_argument("--plot", type=Path, metavar="FILE", help="ratings over metrics, an image")
+    parse.add_argument("--plot", type=path, metavar="FILE", help="ratings over metrics, an image")
     add_protocol(parse)
     add_workers(parse)
     add_format(parse)

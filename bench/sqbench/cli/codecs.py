@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
     )
     parse.add_argument(
         "names", nargs="*", metavar="NAME",
-        help="such as dac, sqcodec-6k, @paper; or check and one codec or more",
+        help="such as dac, dac-24k, sqcodec-6k, @paper; or check and one codec or more",
     )  # fmt: skip
     parse.add_argument("--all", action="store_true", help="every operating point of all families")
     parse.add_argument("--format", choices=("table", "json"), default="table")
@@ -85,7 +85,8 @@ def _chosen(names: Sequence[str]) -> list[CodecEntry]:
     of = families()
     found: dict[str, CodecEntry] = {}
     for name in names:
-        for entry in of.get(name) or [CODECS.get(each) for each in expand([name])]:
+        entries = of.get(name) or [e for e in CODECS if e.name.startswith(f"{name}-")]
+        for entry in entries or [CODECS.get(each) for each in expand([name])]:
             found[entry.name] = entry
     return list(found.values())
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.table import add_choice, add_format, load
 
 
@@ -14,7 +15,7 @@ def add(commands: Any) -> None:
     parse = commands.add_parser("compare", help="paired differences of two codecs")
     parse.add_argument("a", help="a codec of the table")
     parse.add_argument("b", help="another")
-    parse.add_argument("--results", type=Path, default=Path("results"))
+    parse.add_argument("--results", type=path, default=Path("results"))
     add_format(parse)
     add_choice(parse)
     parse.set_defaults(handler=handle)

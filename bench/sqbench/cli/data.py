@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,13 +41,12 @@ def _print(report: CheckReport) -> None:
     for title in ("set", "category", "files", "minutes", "rates (Hz)", "channels", "state"):
         table.add_column(title, justify="right" if title in ("files", "minutes") else "left")
     for each in report.sets:
-        rates = ", ".join(f"{rate}: {n}" for rate, n in sorted(each.sample_rates.items()))
-        channels = ", ".join(f"{c}: {n}" for c, n in sorted(each.channels.items()))
+        rates, channels = _counted(each.sample_rates), _counted(each.channels)
         bad = f"{len(each.problems)} cannot be scored" if each.problems else ""
         some = f"{each.files} of {each.full}, " if each.full and each.files < each.full else ""
         state = f"{some}all readable" if each.complete else each.error or bad or "empty"
         table.add_row(
-            each.name + ("" if each.official else " (not of the eleven)"),
+            each.name,
             each.category or "unknown",
             str(each.files),
             f"{each.duration_s / 60:.1f}",
@@ -55,6 +55,9 @@ def _print(report: CheckReport) -> None:
             state,
         )
     console.print(table)
+    others = [each.name for each in report.sets if not each.official]
+    if others:
+        console.print(f"not of the eleven official sets: {', '.join(others)}", soft_wrap=True)
     for each in report.sets:
         for problem in each.problems:
             console.print(f"  {problem.id}: {problem.kind}: {problem.detail}", soft_wrap=True)
@@ -69,3 +72,10 @@ def _print(report: CheckReport) -> None:
     if report.task_folders is not None:
         for name, there in report.task_folders.items():
             console.print(f"{name}: {'there' if there else 'not here'}")
+
+
+def _counted(values: Mapping[int, int]) -> str:
+    """A value that all have by itself, several with how often each is there."""
+    if len(values) == 1:
+        return str(next(iter(values)))
+    return "\n".join(f"{value}: {n}" for value, n in sorted(values.items()))

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.encode import add_codec_options, each, pairs
 
 
@@ -17,9 +18,9 @@ def add(commands: Any) -> None:
         description="A file into a file of the format that its name says (.wav, .flac, .ogg, "
         ".mp3, ...), or a folder into a folder of WAV files of the same tree.",
     )
-    parse.add_argument("bitstream", type=Path, metavar="FILE.sqb", help="or a folder of them")
+    parse.add_argument("bitstream", type=path, metavar="FILE.sqb", help="or a folder of them")
     parse.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="FILE.wav", help="or a folder"
+        "-o", "--out", type=path, required=True, metavar="FILE.wav", help="or a folder"
     )
     parse.add_argument(
         "--codec", metavar="NAME", help="default: the one that a file names, if it is known"

@@ -51,8 +51,43 @@ def handle(options: argparse.Namespace) -> int:
 
 
 def condensed(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings with packages by extra and codecs by family: a screen, not a scroll."""
+    """The findings of packages and registries in a line for each state: a screen, not a scroll."""
     from sqbench.doctor import Finding
+
+    groups: dict[tuple[str, bool, str], list[Finding]] = {}
+    shown: list[Finding] = []
+    for finding in _grouped(findings):
+        if finding.section in _LISTS:
+            state = finding.state.partition(" (")[0].partition(":")[0]
+            state = state.partition(",")[0] if len(state) > _LONG else state
+            groups.setdefault((finding.section, finding.ok, state), []).append(finding)
+        else:
+            shown.append(finding)
+    for section in _LISTS:
+        for (of, ok, state), group in groups.items():
+            if of == section:
+                cures = dict.fromkeys(each.cure for each in group if each.cure)
+                shown.append(
+                    Finding(
+                        section=section,
+                        name=state,
+                        ok=ok,
+                        state=", ".join(each.name for each in group),
+                        cure="\n".join(cures),
+                        needed=any(each.needed for each in group),
+                    )
+                )
+    return shown
+
+
+_LONG = 32
+
+_LISTS = ("package", "codec", "metric", "evaluator")
+"""Sections with many findings, of few sorts."""
+
+
+def _grouped(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings with packages by extra and codecs by family."""
     from sqbench_codecs.catalogue import families
 
     family_of = {
@@ -63,36 +98,35 @@ def condensed(findings: Sequence[Finding]) -> list[Finding]:
         name = finding.name
         if finding.section == "package":
             _, _, extra = name.partition(" (")
-            name = f"extra {extra.rstrip(')')}" if extra else "required"
+            name = extra.rstrip(")") or "what is required"
         elif finding.section == "codec" and name in family_of:
             family, count = family_of[name]
             name = f"{family} ({count})" if count > 1 else family
         groups.setdefault((finding.section, name), []).append(finding)
-    return [
-        Finding(
-            section=section,
-            name=name,
-            ok=all(each.ok for each in group),
-            state=_state(group),
-            cure=next((each.cure for each in group if each.cure), ""),
-            needed=any(each.needed for each in group),
-        )
-        for (section, name), group in groups.items()
-    ]
+    return [_one(section, name, group) for (section, name), group in groups.items()]
 
 
-def _state(group: Sequence[Finding]) -> str:
-    if len(group) == 1:
-        return group[0].state
+def _one(section: str, name: str, group: Sequence[Finding]) -> Finding:
+    from sqbench.doctor import Finding
+
     lacking = [each for each in group if not each.ok]
-    if not lacking:
-        return f"all {len(group)} there"
-    if lacking[0].section == "package":
-        return f"not there: {', '.join(each.name.partition(' (')[0] for each in lacking)}"
-    states = dict.fromkeys(each.state for each in lacking)
-    there = len(group) - len(lacking)
-    first = next(iter(states)).partition(":")[0]
-    return f"{there} of {len(group)} ready; others: {first}" if there else first
+    state = lacking[0].state if lacking else group[0].state
+    if section == "package":
+        state = "not there" if lacking else "there"
+        if lacking:
+            name += f" ({', '.join(each.name.partition(' (')[0] for each in lacking)})"
+    elif section == "codec" and lacking and len(lacking) < len(group):
+        name = f"{name.partition(' (')[0]} ({len(lacking)} of {len(group)})"
+    elif section in ("metric", "evaluator") and not lacking and "fetches" in state:
+        state = "ready, fetches weights"
+    return Finding(
+        section=section,
+        name=name,
+        ok=not lacking,
+        state=state,
+        cure=next((each.cure for each in group if each.cure), ""),
+        needed=any(each.needed for each in group),
+    )
 
 
 def _print(findings: Sequence[Finding]) -> None:
@@ -103,10 +137,10 @@ def _print(findings: Sequence[Finding]) -> None:
 
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", max_width=26)
     table.add_column(overflow="fold")
     previous = ""
-    cures: dict[str, list[str]] = {}
+    cures: dict[str, None] = {}
     for finding in findings:
         if finding.section != previous:
             table.add_row(Text(finding.section, style="bold"))
@@ -114,10 +148,17 @@ def _print(findings: Sequence[Finding]) -> None:
         mark = "ok" if finding.ok else "NEEDED" if finding.needed else "-"
         table.add_row(Text(f" {mark}"), Text(finding.name), Text(finding.state))
         if finding.cure and not finding.ok:
-            cures.setdefault(finding.cure, []).append(finding.name)
+            cures.update(dict.fromkeys(finding.cure.splitlines()))
     out = console()
     out.print(table)
+    fetched = [cure.removeprefix(_FETCH).strip("'") for cure in cures if cure.startswith(_FETCH)]
     if cures:
         out.print("To enable more:", style="bold")
-        for cure, names in cures.items():
-            out.print(f"  {cure}    ({', '.join(names[:4])}{', ...' if len(names) > 4 else ''})")
+    for cure in cures:
+        if not cure.startswith(_FETCH):
+            out.print(f"  {cure}", soft_wrap=True)
+    if fetched:
+        out.print(f"  {_FETCH}'{fetched[0]}', or {', '.join(fetched[1:])}".removesuffix(", or "))
+
+
+_FETCH = "sqbench fetch --codec "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.errors import InputError
 
 
@@ -19,9 +20,9 @@ def add(commands: Any) -> None:
         description="A file into a file, or a folder into a folder of the same tree. "
         "Format: docs/bitstream.md",
     )
-    parse.add_argument("audio", type=Path, help="an audio file or a folder; first channels count")
+    parse.add_argument("audio", type=path, help="an audio file or a folder; first channels count")
     parse.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="FILE.sqb", help="or a folder"
+        "-o", "--out", type=path, required=True, metavar="FILE.sqb", help="or a folder"
     )
     parse.add_argument("--codec", required=True, metavar="NAME", help="as for `sqbench run`")
     add_codec_options(parse)

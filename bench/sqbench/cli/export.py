@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.table import add_choice, add_codecs, load
 
 
 def add(commands: Any) -> None:
     """Register the command."""
     parse = commands.add_parser("export", help="write results in Codec-SUPERB's formats")
-    parse.add_argument("results", type=Path)
-    parse.add_argument("--to", type=Path, required=True, metavar="DIR", help="where to write")
+    parse.add_argument("results", type=path)
+    parse.add_argument("--to", type=path, required=True, metavar="DIR", help="where to write")
     parse.add_argument(
         "--format",
         choices=("slt", "main"),
@@ -45,8 +45,8 @@ def handle(options: argparse.Namespace) -> int:
         protocol=options.protocol,
         failures=options.failures,
     )
-    for path in written.paths:
-        print(path)
+    for file in written.paths:
+        print(file)
     for note in written.notes:
         print(note)
     return 0

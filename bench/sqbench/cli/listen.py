@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.encode import add_codec_options
 from sqbench.cli.run import add_data
 from sqbench.errors import InputError
@@ -49,7 +50,7 @@ def add(commands: Any) -> None:
         metavar="S",
         help="at most so much of each clip, from its beginning (default: 10)",
     )
-    parse.add_argument("--out", type=Path, default=Path("listen"), help="default: listen/")
+    parse.add_argument("--out", type=path, default=Path("listen"), help="default: listen/")
     parse.add_argument(
         "--single-file",
         action="store_true",

@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqbench.metrics.catalogue import MetricEntry
+    from sqbench.report.grid import Grid
 
 
 def add(commands: Any) -> None:
@@ -30,35 +35,59 @@ def handle(options: argparse.Namespace) -> int:
         print(textwrap.fill(recommend(options.recommend), 92, break_on_hyphens=False))
         return 0
 
-    from rich.table import Table
-
-    from sqbench.agreement.known import known
     from sqbench.metrics.catalogue import METRICS
-    from sqbench.report.console import console
+    from sqbench.report import render
+
+    for problem in METRICS.problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    render.show_grid(_grid(METRICS))
+    return 0
+
+
+def _grid(entries: Iterable[MetricEntry]) -> Grid:
+    from sqbench.agreement.known import known
+    from sqbench.report.grid import Grid, GridCell, Head
 
     agreement = known()
-    sets = ", ".join(dict.fromkeys(each.set for each in agreement.values()))
-    table = Table(box=None, pad_edge=False)
-    listeners = f"agrees with listeners\n({sets})"
-    for title in ("metric", "better", "bounds", "version", "data", listeners, "here", "what"):
-        table.add_column(title, no_wrap=title != "what")
-    for entry in METRICS:
+    rows: list[list[GridCell]] = []
+    notes: list[str] = []
+    for entry in entries:
         metric = entry.load()
         low, high = ("" if bound is None else f"{bound:g}" for bound in metric.bounds)
-        table.add_row(
+        cells = (
             metric.name,
-            metric.direction,
-            f"{low} .. {high}" if low or high else "none",
-            str(metric.version),
+            _ARROWS.get(metric.direction, ""),
+            f"{low} .. {high}".strip() if low or high else "none",
             ", ".join(metric.categories),
             str(agreement.get(metric.name, "")),
             "no" if entry.missing() else "fetches" if entry.fetches() else "yes",
+            str(metric.version),
             entry.summary,
         )
-    for problem in METRICS.problems:
-        print(f"warning: {problem}", file=sys.stderr)
-    console().print(table)
-    for entry in METRICS:
+        rows.append([GridCell(text=text) for text in cells])
         if entry.missing():
-            print(f"{entry.name}: {entry.remedy}")
-    return 0
+            notes.append(f"{entry.name}: {entry.remedy}")
+    heads = [
+        Head(title="Metric", number=False),
+        Head(title="", number=False),
+        Head(title="Bounds", number=False),
+        Head(title="Data", number=False),
+        Head(title="Agrees with", below="listeners", number=False),
+        Head(title="Here", number=False),
+        Head(title="Version", number=False, spare=True),
+        Head(title="What", number=False, spare=True),
+    ]
+    sets = ", ".join(dict.fromkeys(each.set for each in agreement.values()))
+    return Grid(
+        title="",
+        heads=heads,
+        groups=[rows],
+        notes=[
+            "↑ higher is better, ↓ lower. Agrees with listeners: the share of pairs of rated clips "
+            f"that it orders as they do, with its 95 % interval ({sets}); 0.5 is chance.",
+            *notes,
+        ],
+    )
+
+
+_ARROWS = {"higher": "↑", "lower": "↓"}

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.table import add_choice, add_codecs, load
 
 
@@ -18,9 +19,9 @@ def add(commands: Any) -> None:
         description="Draw metrics over bits or cost, one panel a metric, one line a family of "
         "codecs, in colours, markers and dashes that people of any colour vision tell apart.",
     )
-    parse.add_argument("results", type=Path, nargs="*", help="folders (default: results)")
+    parse.add_argument("results", type=path, nargs="*", help="folders (default: results)")
     parse.add_argument(
-        "-o", "--out", type=Path, default=Path("plot.pdf"), metavar="FILE",
+        "-o", "--out", type=path, default=Path("plot.pdf"), metavar="FILE",
         help=".pdf (fonts embedded), .svg or .png (default: plot.pdf)",
     )  # fmt: skip
     parse.add_argument(

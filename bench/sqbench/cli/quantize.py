@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.lists import Joined
 from sqbench.cli.run import add_workers, names
 from sqbench.cli.table import add_format
@@ -45,7 +46,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parse.add_argument("--bits", action=Joined, metavar="NUMBERS", help="only these bits a frame")
     parse.add_argument("--seeds", type=int, default=3, metavar="N", help="default: 3")
-    parse.add_argument("--out", type=Path, default=Path("results"), help="default: results/")
+    parse.add_argument("--out", type=path, default=Path("results"), help="default: results/")
     add_workers(parse)
     parse.add_argument("--force", action="store_true", help="train again what is there")
     parse.add_argument(
@@ -54,9 +55,9 @@ def add(commands: Any) -> None:
         help="hold the results against theory, this code's earlier values, and others' findings",
     )
     parse.add_argument(
-        "--page", type=Path, metavar="FILE.html", help="write table, checks and plots as one page"
+        "--page", type=path, metavar="FILE.html", help="write table, checks and plots as one page"
     )
-    parse.add_argument("--plots", type=Path, metavar="DIR", help="draw plots into this folder")
+    parse.add_argument("--plots", type=path, metavar="DIR", help="draw plots into this folder")
     add_format(parse)
     parse.set_defaults(handler=handle)
 

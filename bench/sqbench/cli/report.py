@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.table import add_choice, add_codecs, load
 
 
@@ -20,12 +21,12 @@ def add(commands: Any) -> None:
         "over bits and operations, a table in rate bands, Bjontegaard deltas, paired differences, "
         "distributions, the worst clips with their audio, correlations, cost, provenance.",
     )
-    parse.add_argument("results", type=Path, nargs="*", help="folders (default: results)")
+    parse.add_argument("results", type=path, nargs="*", help="folders (default: results)")
     parse.add_argument(
-        "-o", "--out", type=Path, default=None, metavar="FILE", help="default: report.html"
+        "-o", "--out", type=path, default=None, metavar="FILE", help="default: report.html"
     )
     parse.add_argument(
-        "--site", type=Path, metavar="DIR",
+        "--site", type=path, metavar="DIR",
         help="instead a folder for static hosting: an index and a page a codec",
     )  # fmt: skip
     parse.add_argument("--title", help="of the page (default: the data's name)")
@@ -35,7 +36,7 @@ def add(commands: Any) -> None:
         "page links to it, and must stay where it is",
     )  # fmt: skip
     parse.add_argument(
-        "--cost", type=Path, metavar="FILE",
+        "--cost", type=path, metavar="FILE",
         help="measured seconds, memory and look-ahead: what `sqbench complexity --speed --format "
         "json` prints",
     )  # fmt: skip

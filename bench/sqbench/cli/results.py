@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.errors import InputError
 
 
@@ -17,11 +18,11 @@ def add(commands: Any) -> None:
     parse = commands.add_parser("results", help="list, drop and merge results")
     actions = parse.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="every version of every codec that is there")
-    listing.add_argument("results", type=Path, nargs="*", help="folders (default: results)")
+    listing.add_argument("results", type=path, nargs="*", help="folders (default: results)")
     listing.add_argument("--format", choices=("table", "json"), default="table")
     listing.set_defaults(handler=handle_list)
     drop = actions.add_parser("drop", help="delete records, and audio saved with them")
-    drop.add_argument("results", type=Path, help="a results folder")
+    drop.add_argument("results", type=path, help="a results folder")
     drop.add_argument(
         "--codec", action="append", default=[], metavar="NAME",
         help="a name, name@id, id or pattern; repeat for more",
@@ -34,8 +35,8 @@ def add(commands: Any) -> None:
         "merge",
         help="copy folders of several machines into one; equal audio gets one name",
     )
-    merge.add_argument("results", type=Path, nargs="+", help="results folders")
-    merge.add_argument("--to", type=Path, required=True, metavar="DIR")
+    merge.add_argument("results", type=path, nargs="+", help="results folders")
+    merge.add_argument("--to", type=path, required=True, metavar="DIR")
     merge.set_defaults(handler=handle_merge)
 
 
@@ -52,7 +53,10 @@ def handle_list(options: argparse.Namespace) -> int:
         return 0
     rows = [
         [
-            GridCell(text=version.codec, detail=f"[{version.weights}]"),
+            GridCell(
+                text=version.codec,
+                detail="" if version.weights == "none" else f"[{version.weights}]",
+            ),
             GridCell(text=version.codec_id),
             GridCell(text=version.source),
             GridCell(text=str(version.records)),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.lists import Joined
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def add(commands: Any) -> None:
         help="comma-separated metrics instead of a suite's; also path/to/file.py:Class",
     )
     add_data(parse)
-    parse.add_argument("--out", type=Path, default=Path("results"), help="default: results/")
+    parse.add_argument("--out", type=path, default=Path("results"), help="default: results/")
     add_weights(parse)
     add_protocol(parse)
     parse.add_argument(
@@ -76,7 +77,7 @@ def add(commands: Any) -> None:
         help="codecs stay in this process, and what they raise comes out",
     )  # fmt: skip
     parse.add_argument(
-        "--config", type=Path, metavar="FILE",
+        "--config", type=path, metavar="FILE",
         help="these options from a TOML file (codec = [...], data = ..., limit = ...), or those of "
         "an earlier run from its run.json; options given here come first",
     )  # fmt: skip

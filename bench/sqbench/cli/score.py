@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.lists import Joined
 from sqbench.cli.run import add_protocol, add_workers, names
 
@@ -22,10 +23,10 @@ def add(commands: Any) -> None:
         "score",
         help="score a folder of audio against another",
         description="Score every file of a folder against its namesake (same relative path, "
-        "extensions aside) in another.",
+        "extensions aside) in another; or one file against one.",
     )
-    parse.add_argument("--ref", type=Path, required=True, metavar="DIR", help="references")
-    parse.add_argument("--est", type=Path, required=True, metavar="DIR", help="estimates")
+    parse.add_argument("--ref", type=path, required=True, metavar="PATH", help="references")
+    parse.add_argument("--est", type=path, required=True, metavar="PATH", help="estimates")
     parse.add_argument(
         "--metrics", action=Joined, default="sdr,mel,stoi,pesq", help="default: sdr,mel,stoi,pesq"
     )
@@ -121,15 +122,17 @@ def _table(scores: Sequence[Score], columns: Sequence[str]) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("file", overflow="fold")
     for column in columns:
-        table.add_column(column, justify="right")
-    table.add_column("reason", overflow="fold")
+        table.add_column(column, justify="right", no_wrap=True)
+    reasons: dict[str, list[str]] = {}
     for name, row in _rows(scores).items():
         cells = []
         for column in columns:
             m = row[column].measurement
             cells.append(f"{m.value:.4f}" if m.status == "ok" else m.status)
-        table.add_row(name, *cells, _reasons(row))
-    means = []
+        table.add_row(name, *cells)
+        if why := _reasons(row):
+            reasons.setdefault(why, []).append(name)
+    means, counts = [], []
     for column in columns:
         values = [
             s.measurement.value
@@ -138,11 +141,22 @@ def _table(scores: Sequence[Score], columns: Sequence[str]) -> None:
         ]
         total = sum(s.metric == column for s in scores)
         same = sum(s.metric == column and s.measurement.status == "identical" for s in scores)
-        mean = f"{sum(values) / len(values):.4f}" if values else "identical" if same else "none"
-        means.append(f"{mean} ({len(values) + (0 if values else same)} of {total})")
+        means.append(f"{sum(values) / len(values):.4f}" if values else "-")
+        means[-1] = "identical" if same and not values else means[-1]
+        counts.append(f"{len(values) + (0 if values else same)} of {total}")
     table.add_section()
-    table.add_row("mean (scored of expected)", *means, "")
-    console().print(table)
+    table.add_row("mean", *means)
+    table.add_row("scored of expected", *counts)
+    out = console()
+    out.print(table)
+    for why, files in list(reasons.items())[:_REASONS_SHOWN]:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        out.print(f"{files[0]}{more}: {why}", soft_wrap=True)
+    if len(reasons) > _REASONS_SHOWN:
+        out.print(f"and {len(reasons) - _REASONS_SHOWN} more reasons (--format csv has all)")
+
+
+_REASONS_SHOWN = 20
 
 
 def _rows(scores: Sequence[Score]) -> dict[str, dict[str, Score]]:

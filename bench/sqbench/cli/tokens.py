@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.run import add_codec, add_data, add_device, add_weights
 
 
@@ -22,12 +23,12 @@ def add(commands: Any) -> None:
     )
     add_codec(parse)
     add_data(parse)
-    parse.add_argument("--out", type=Path, default=Path("results"), help="default: results/")
+    parse.add_argument("--out", type=path, default=Path("results"), help="default: results/")
     add_weights(parse)
     add_device(parse)
     parse.add_argument("--limit", type=int, metavar="N", help="at most N clips of each set")
     parse.add_argument(
-        "--to", type=Path, metavar="DIR", help="also write the codes as arrays, with an index.csv"
+        "--to", type=path, metavar="DIR", help="also write the codes as arrays, with an index.csv"
     )
     parse.add_argument("--format", choices=("table", "csv", "json"), default="table")
     parse.set_defaults(handler=handle)
@@ -91,9 +92,13 @@ def _encode(options: argparse.Namespace) -> int:
             try:
                 with closing(open_system(name, settings)) as codec:
                     display.add(name, len(selection.items))
+                    made = 0
                     for record in tokenize(codec, selection, options.out):
+                        made += 1
                         failed += record.reason is not None
                         display.advance(name, failed=record.reason is not None)
+                    if kept := len(selection.items) - made:  # there already
+                        display.advance(name, kept)
             except InputError as error:
                 failed += 1
                 display.say(f"{name}: {error}")

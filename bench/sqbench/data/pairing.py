@@ -42,11 +42,14 @@ def match_folders(reference: Path, estimate: Path) -> list[Match]:
     The same name belongs together; then ``a.flac`` and ``a.flac.wav``; then names that are the
     same but for their extensions, if there is one such file on either side. Names are compared in
     one Unicode form. Hidden files are not looked at; links to folders are followed. Audio in a
-    format that is not read is a problem of its own.
+    format that is not read is a problem of its own. Two files, whatever they are called, are a
+    pair.
 
     Raises:
         InputError: a folder is missing, cannot be read, or holds no audio file.
     """
+    if reference.is_file() and estimate.is_file():
+        return [Match(printable(reference.name), reference, estimate)]
     references, estimates = _survey(reference), _survey(estimate)
     pairs = _by_full_name(references.audio, estimates.audio)
     paired = set(pairs.values())
@@ -85,6 +88,8 @@ _NOT_READ = "a format that is not read. Convert it to WAV or FLAC"
 
 def not_read(folder: Path) -> tuple[str, ...]:
     """The files of a folder that are no audio by their names, and that `match_folders` leaves."""
+    if folder.is_file():
+        return ()
     return tuple(name for name in survey(folder).other if not name.lower().endswith(FOREIGN))
 
 

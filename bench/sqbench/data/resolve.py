@@ -39,6 +39,8 @@ def open_source(text: str, *, domain: str | None = None, streaming: bool = False
         raise InputError("streaming", expected="a source that starts with hf:", found=repr(text))
     if text == NAME:
         return MiniSource()
+    if not text.strip():  # what a shell makes of an unset variable is not the current folder
+        raise InputError(repr(text), expected=EXPECTED, found="nothing")
     path = Path(text).expanduser()
     if path.is_dir():
         return (

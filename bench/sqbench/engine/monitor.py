@@ -14,6 +14,9 @@ class Monitor(Protocol):
     def note(self, text: str) -> None:
         """Something a user should know."""
 
+    def loading(self, codec: str) -> None:
+        """A codec is made ready, which may take a while."""
+
     def start(self, codec: str, todo: int, total: int) -> None:
         """A codec or an evaluator begins: of ``todo`` of ``total`` clips something is missing."""
 
@@ -31,6 +34,7 @@ class Quiet:
     """A monitor that says nothing."""
 
     def note(self, text: str) -> None: ...
+    def loading(self, codec: str) -> None: ...
     def start(self, codec: str, todo: int, total: int) -> None: ...
     def scored(self, codec: str, records: Sequence[Record]) -> None: ...
     def predicted(self, evaluator: str, observations: Sequence[Observation]) -> None: ...

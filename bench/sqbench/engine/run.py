@@ -88,6 +88,7 @@ class _Run:
         """Every system, then every evaluator."""
         for codec in self.plan.codecs:
             label = codec if isinstance(codec, str) else _name(codec)
+            self.monitor.loading(label)
             try:
                 system = open_system(codec, self.plan.options)
             except Exception as error:  # a codec may be anybody's code

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from sqbench.errors import InputError
 from sqbench.metrics.base import Metric
+from sqbench_codecs.extras import pip_line
 from sqbench_codecs.registry import Registry, resolve
 
 SIGNAL = ("sdr", "mel", "stoi", "pesq")
@@ -107,7 +108,7 @@ def _builtin() -> Iterable[MetricEntry]:
 
 
 def _perceptual() -> Iterable[MetricEntry]:
-    visqol, mos = "pip install 'sqbench[visqol]'", "pip install 'sqbench[mos]'"
+    visqol, mos = pip_line("visqol"), pip_line("mos")
     speech_mos = ("speechmos", "onnxruntime")
     resemblyzer = "pip install --no-deps Resemblyzer==0.1.4"
     for name, target, title, summary, modules, remedy in (
@@ -138,10 +139,10 @@ def _perceptual() -> Iterable[MetricEntry]:
          "pip install 'transformers>=5'"),
         ("f0-corr", "perceptual.pitch:F0Correlation", "F0 corr.",
          "correlation of pitch by Praat, both voiced", ("parselmouth",),
-         "pip install 'sqbench[f0]'"),
+         pip_line("f0")),
         ("f0-rmse", "perceptual.pitch:F0RMSE", "F0 RMSE",
          "difference of pitch by Praat, Hz, both voiced", ("parselmouth",),
-         "pip install 'sqbench[f0]'"),
+         pip_line("f0")),
         ("pesq-nb", "pesq:NarrowbandPESQ", "PESQ NB", "narrow-band MOS-LQO at 8 kHz", (), ""),
         ("stft-distance", "spectral:STFTDistance", "STFT distance",
          "distance of spectra as DAC defines it", (), ""),

@@ -76,6 +76,7 @@ def build(
     Raises:
         InputError: a codec is not there or not unique, or they share no source.
     """
+    store, source = store.at(source)
     rows = [
         row
         for row in aggregate_rows(store)

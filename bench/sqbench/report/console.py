@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from typing import TYPE_CHECKING, TextIO
+
+from sqcodec.streams import nowhere
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,9 +24,13 @@ def console(*, stderr: bool = False) -> Console:
     """
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # for `sqcodec.streams.guarded`; rich would end with a status of its own
+
     stream = _usable(sys.stderr if stderr else sys.stdout)
     tty = stream.isatty()
-    return Console(
+    return Plain(
         file=stream,
         width=None if tty else UNLIMITED,
         highlight=False,
@@ -40,19 +45,5 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns if _usable(sys.stdout).isatty() else None
 
 
-def forgiving_streams() -> None:
-    """Have standard output and error replace what they cannot encode, and stand being closed."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None or stream.closed:
-            setattr(sys, name, _nowhere())
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-
-
 def _usable(stream: TextIO | None) -> TextIO:
-    return _nowhere() if stream is None or stream.closed else stream
-
-
-def _nowhere() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")
+    return nowhere() if stream is None or stream.closed else stream

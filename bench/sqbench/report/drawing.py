@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqbench.atomic import unwritable
 from sqbench.errors import InputError
+from sqbench_codecs.extras import pip_line
 
 
 def prepare(folder: Path, option: str) -> None:
@@ -24,7 +25,7 @@ def prepare(folder: Path, option: str) -> None:
             option,
             expected="matplotlib",
             found="no such package",
-            remedy="Install it: pip install 'sqbench[plots]'.",
+            remedy=f"Install it: {pip_line('plots')}.",
         )
     writable(folder, option)
 

@@ -102,6 +102,7 @@ def export(
     """
     if format not in ("slt", "main"):
         raise InputError(f"--format {format}", expected="slt or main")
+    store, source = store.at(source)
     found = [
         row
         for row in rows(store, failures=failures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -173,16 +174,29 @@ def _pipes(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def to_latex(grid: Grid) -> str:
-    """The grid as a ``tabular`` for the ``booktabs`` package, notes as comments."""
-    lines = [f"% {grid.title}", *(f"% {note}" for note in grid.notes)]
+def to_latex(grid: Grid, caption: str = "", label: str = "") -> str:
+    """The grid as a ``tabular`` for the ``booktabs`` package, notes as comments.
+
+    Args:
+        caption: as LaTeX has it; with one, or a label, the ``tabular`` stands in a ``table``.
+        label: what ``\\ref`` names.
+    """
+    lines = [f"% {line}" for line in (grid.title, *grid.notes, r"\usepackage{booktabs}")]
+    floats = bool(caption or label)
+    if floats:
+        lines += [r"\begin{table}", r"\centering"]
+        lines += [rf"\caption{{{caption}}}"] if caption else []
+        lines += [rf"\label{{{label}}}"] if label else []
     lines.append(r"\begin{tabular}{" + "".join("r" if h.number else "l" for h in grid.heads) + "}")
     lines.append(r"\toprule")
     lines += _latex_heads(grid.heads)
     for group in grid.groups:
         lines.append(r"\midrule")
-        lines += [" & ".join(_latex_cell(cell) for cell in row) + r" \\" for row in group]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+        for row in group:
+            cells = zip(row, grid.heads, strict=True)
+            lines.append(" & ".join(_latex_cell(*cell) for cell in cells) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}", *([r"\end{table}"] if floats else [])]
+    return "\n".join(lines) + "\n"
 
 
 def _latex_heads(heads: Sequence[Head]) -> Iterator[str]:
@@ -204,12 +218,19 @@ def _latex_heads(heads: Sequence[Head]) -> Iterator[str]:
         yield " & ".join(_latex(head.below) for head in heads) + r" \\"
 
 
-def _latex_cell(cell: GridCell) -> str:
-    text = _latex(cell.text)
+def _latex_cell(cell: GridCell, head: Head) -> str:
+    text, detail = cell.text, cell.detail
+    if head.number:
+        text, detail = (_HYPHEN.sub("\u2212", each) for each in (text, detail))
+    text = _latex(text)
     if cell.bold:
         text = rf"\textbf{{{text}}}"
     text += _latex(cell.mark)
-    return text + (rf" {{\scriptsize {_latex(cell.detail)}}}" if cell.detail else "")
+    return text + (rf" {{\scriptsize {_latex(detail)}}}" if detail else "")
+
+
+_HYPHEN = re.compile(r"(?<![\w.])-(?=[\d.])")
+"""Where it stands for a minus."""
 
 
 _LATEX = str.maketrans(

@@ -169,7 +169,7 @@ def locations(rows: Sequence[ResultRow]) -> Iterator[str]:
         hidden = f", not {', '.join(others)}" if others else ""
         yield (
             f"Runs found {rows[0].source} in several places; shown is that of the newest run: "
-            f"{shown}{hidden}."
+            f"{shown}{hidden}. --source PLACE shows another."
         )
 
 

@@ -68,6 +68,7 @@ class Display:
             disable=self.kind != "bars",
         )
         self._tasks: dict[str, _Task] = {}
+        self._preparing: TaskID | None = None
 
     def __enter__(self) -> Display:
         self._bars.start()
@@ -85,8 +86,22 @@ class Display:
         """A line of its own, whatever the kind is."""
         self.console.print(text, soft_wrap=True)
 
+    def prepare(self, name: str) -> None:
+        """Say that something is made ready, until a task begins."""
+        self._prepared()
+        if self.kind == "bars":
+            self._preparing = self._bars.add_task(f"loading {name}", total=None, extra="")
+        elif self.kind == "lines":
+            self.say(f"loading {name} ...")
+
+    def _prepared(self) -> None:
+        if self._preparing is not None:
+            self._bars.remove_task(self._preparing)
+            self._preparing = None
+
     def add(self, name: str, total: int, extra: str = "") -> None:
         """Begin a task."""
+        self._prepared()
         bar = None
         if self.kind == "bars":
             bar = self._bars.add_task(name, total=total, extra=extra)
@@ -111,6 +126,7 @@ class Display:
 
     def stop(self) -> None:
         """No more bars; what is said from here on is the end."""
+        self._prepared()
         self._bars.stop()
 
     def _line(self, name: str, task: _Task, now: float) -> str:
@@ -173,6 +189,9 @@ class Progress:
     def note(self, text: str) -> None:
         if not self.quiet:
             self.display.say(text)
+
+    def loading(self, codec: str) -> None:
+        self.display.prepare(codec)
 
     def start(self, codec: str, todo: int, total: int) -> None:
         kept = f" ({total - todo} of {total} clips are done already)" if todo < total else ""

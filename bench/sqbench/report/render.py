@@ -36,6 +36,9 @@ Report = Table | Comparison | Printable
 
 FORMATS = ("rich", "markdown", "latex", "csv", "json")
 
+NOTES_WIDTH = 80
+"""Columns of notes under a table that is narrower, where there is no terminal."""
+
 COMPARISON_CSV = (
     "metric",
     "a",
@@ -59,6 +62,8 @@ def render(
     *,
     width: int | None = None,
     color: bool = False,
+    caption: str = "",
+    label: str = "",
 ) -> str:
     """A report as text, ending in a newline.
 
@@ -67,15 +72,20 @@ def render(
         format: ``rich`` (a terminal's table), ``markdown``, ``latex``, ``csv`` or ``json``.
         width: columns of the terminal, for ``rich``; as wide as the table needs if not given.
         color: keep bold and colour as escape codes, for ``rich``.
+        caption: of the ``table`` around the ``tabular``, for ``latex``.
+        label: the same; of several tables the second has ``-2`` after it, and so on.
 
     Raises:
-        InputError: an unknown format, or CSV of several sources or protocols.
+        InputError: an unknown format, CSV of several sources or protocols, or a caption or label
+            of another form than ``latex``.
     """
+    if (caption or label) and format != "latex":
+        raise InputError("--caption, --label", expected="--format latex", found=format)
     if format == "rich":
         return _rich(grids(report), width, color)
     forms: dict[str, Callable[[], str]] = {
         "markdown": lambda: "\n".join(map(grid.to_markdown, grids(report))),
-        "latex": lambda: "\n".join(map(grid.to_latex, grids(report))),
+        "latex": lambda: _latex(grids(report), caption, label),
         "csv": lambda: _csv(report),
         "json": lambda: _json(report),
     }
@@ -84,11 +94,12 @@ def render(
     return forms[format]()
 
 
-def show(report: Report, format: str = "rich") -> None:
+def show(report: Report, format: str = "rich", *, caption: str = "", label: str = "") -> None:
     """Print to standard output: fitted to the terminal and in bold if it is one."""
     tty = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if tty else None
-    sys.stdout.write(render(report, format, width=width, color=tty))
+    text = render(report, format, width=width, color=tty, caption=caption, label=label)
+    sys.stdout.write(text)
 
 
 def show_grid(each: Grid) -> None:
@@ -96,6 +107,12 @@ def show_grid(each: Grid) -> None:
     tty = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if tty else None
     sys.stdout.write(_rich([each], width, tty))
+
+
+def _latex(grids: Sequence[Grid], caption: str, label: str) -> str:
+    labels = [f"{label}-{i + 1}" if label and i else label for i in range(len(grids))]
+    forms = (grid.to_latex(each, caption, of) for each, of in zip(grids, labels, strict=True))
+    return "\n".join(forms)
 
 
 def renderables(report: Report, *, width: int | None = None) -> list[RenderableType]:
@@ -125,7 +142,7 @@ def _rich(grids: Sequence[Grid], width: int | None, color: bool) -> str:
     needed = max(_natural(piece) for piece in pieces if not hasattr(piece, "plain"))
     console = Console(
         file=stream,
-        width=max(needed, width or 0),
+        width=max(needed, width or NOTES_WIDTH),
         force_terminal=color,
         no_color=not color,
         highlight=False,
@@ -155,7 +172,7 @@ def _fitting(each: Grid, width: int | None) -> tuple[list[RenderableType], str]:
     spare = [head.title for head in each.heads if head.spare]
     left_out = ""
     if spare:
-        left_out = f"{', '.join(spare)}: left out, the terminal is narrow (--format markdown)."
+        left_out = f"{', '.join(spare)}: left out, the terminal is narrow (`| cat` shows all)."
     fewer = replace(grid.of_columns(each, kept), title=each.title)
     if narrow := _fit(fewer, width):
         return [narrow], left_out
@@ -235,14 +252,16 @@ def _section_grid(section: Section, notes: tuple[str, ...]) -> Grid:
 
 
 def _seen(section: Section) -> tuple[Column, ...]:
-    """The columns for people: where only evaluators were asked, none of the signal metrics."""
-    metrics = {column.key for column in section.columns if column.scores and not column.by}
-    measured = any(
-        row.entries[key].value is not None or row.entries[key].text
+    """The columns for people: of the signal metrics those that some row was to have."""
+    if section.chosen:
+        return section.columns
+    asked = {
+        key
         for row in section.rows
-        for key in metrics & row.entries.keys()
-    )
-    return tuple(c for c in section.columns if measured or c.key not in metrics)
+        for key, entry in row.entries.items()
+        if entry.value is not None or entry.text or (row.row is not None and key in row.row.cells)
+    }
+    return tuple(c for c in section.columns if not c.scores or c.by or c.key in asked)
 
 
 def _model_row(row: TableRow, columns: tuple[Column, ...]) -> list[GridCell]:
@@ -333,7 +352,8 @@ def _csv(report: Report) -> str:
     section = report.sections[0]
     applied = [column.key for column in section.columns if column.by]
     # The fixed columns first, there or not; a suite that is asked for has its own.
-    metrics = [] if section.suite is not None else list(CSV_HEADER[1:])
+    fixed = section.suite is None and not section.chosen
+    metrics = list(CSV_HEADER[1:]) if fixed else []
     metrics += [c.key for c in section.columns if not c.by and c.key not in metrics]
     intervals_of = [key for key in metrics if _any_interval(section.rows, key)] + applied
     ends = [f"{key}_{end}" for key in intervals_of for end in ("low", "high")]

@@ -158,7 +158,7 @@ class Results:
             format: ``rich``, ``markdown``, ``latex``, ``csv`` or ``json``.
             width: columns to fit ``rich`` into; as wide as it needs if not given.
             options: ``ci``, ``sort``, ``paper``, ``failures``, ``source``, ``protocol``,
-                ``codecs``, ``all_versions``: see `sqbench.report.table.build`.
+                ``codecs``, ``all_versions``, ``bold``: see `sqbench.report.table.build`.
 
         Raises:
             InputError: no results, or an option that does not fit them.

@@ -12,6 +12,7 @@ from sqbench.errors import InputError
 from sqbench.published import rows as paper
 from sqbench.report import applied, notes
 from sqbench.report.applied import Applied
+from sqbench.report.best import EXPLAINED, Bold, Candidate, best, rate_class
 from sqbench.report.columns import FIXED, GROUPS, Column, columns_for
 from sqbench.statistics import N_BOOT, NOT_ASKED, Interval, bootstrap
 from sqbench.store import versions
@@ -68,7 +69,8 @@ class TableRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """The rows of one source under one protocol; ``suite`` if only one's columns were wanted."""
+    """The rows of one source under one protocol; ``suite`` if only one's columns were wanted,
+    ``chosen`` if columns were named one by one."""
 
     source: str
     protocol: str
@@ -76,6 +78,7 @@ class Section:
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...]
     suite: str | None = None
+    chosen: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,7 @@ def build(
     suite: str | None = None,
     codecs: Sequence[str] = (),
     all_versions: bool = False,
+    bold: Bold = "rate",
     n_boot: int = N_BOOT,
     seed: int = 0,
 ) -> Table:
@@ -114,18 +118,20 @@ def build(
         ci: add 95 % bootstrap intervals.
         sort: a column of the CSV to sort by, metrics best first; by bitrate if not given.
         paper: add the paper's Table 1, and Table 2 where applications were run, after ours.
-        source: keep this source only.
+        source: keep this source only; its name, or where it is.
         protocol: keep this protocol only.
         suite: ``signal``, ``perceptual`` or ``application``: no scores of another; the row of the
             paper's figures needs the signal ones.
         codecs: keep these only (`sqbench.store.versions.chosen`).
         all_versions: also versions of a codec that a newer one stands for.
+        bold: among which rows the best of a column is sought (`sqbench.report.best`).
 
     Raises:
         InputError: no results, or an unknown ``sort``, ``source``, ``protocol`` or ``suite``.
     """
     if suite is not None and suite not in GROUPS:
         raise InputError(f"--suite {suite}", expected=f"one of {', '.join(GROUPS)}")
+    store, source = store.at(source)
     found = _chosen(aggregate_rows(store, failures=failures), store, source, protocol)
     found, hidden = versions.chosen(found, codecs, all_versions=all_versions)
     often = applied.resamples(ci, n_boot)
@@ -144,7 +150,7 @@ def build(
             _table_row(row, columns, ci, n_boot, seed, of_row, listened)
             for row, of_row in zip(rows, of_rows, strict=True)
         ]
-        ours = _sorted(with_best(ours, columns), columns, sort)
+        ours = _sorted(with_best(ours, columns, bold), columns, sort)
         theirs = _sorted(_paper_rows(listened), columns, sort) if paper else []
         original = heard.get((key[0], ORIGINAL), {}) if listened else {}
         top = [_original_row(original, columns, listened)] if original else []
@@ -170,11 +176,20 @@ def build(
                         published=paper,
                     ),
                     *applied.notes(labelled, listened, ci=ci, n_boot=n_boot, seed=seed),
+                    *_bold_note(ours, bold),
                 ),
             )
         )
     said = filter(None, (versions.note(hidden), *notes.of_store(store)))
     return Table(sections=tuple(sections), failures=failures, notes=tuple(said))
+
+
+def _bold_note(rows: Iterable[TableRow], bold: Bold) -> list[str]:
+    """Said where it makes a difference: something is bold, and not all rows are of one class."""
+    rows = [row for row in rows if _competes(row)]
+    some = any(entry.best for row in rows for entry in row.entries.values())
+    parted = len({_rate(row) for row in rows}) > 1
+    return [EXPLAINED] if bold == "rate" and some and parted else []
 
 
 def _only(row: ResultRow, keys: Collection[str]) -> ResultRow:
@@ -272,34 +287,35 @@ def _paper_rows(listened: Sequence[Applied]) -> list[TableRow]:
     ]
 
 
-def with_best(rows: list[TableRow], columns: Iterable[Column]) -> list[TableRow]:
-    """Mark the best value of each column, among rows that could have had it.
-
-    A row that lacks utterances which another row has does not compete: what it lacks is likely
-    what was hard. One row alone has nobody to be better than.
-    """
+def with_best(
+    rows: list[TableRow], columns: Iterable[Column], bold: Bold = "all"
+) -> list[TableRow]:
+    """Mark the best values of each column, among rows that could have had them."""
     marked = list(rows)
     for column in columns:
         if column.direction is None or column.by in applied.OFFLINE:
             continue
-        competing = [
-            (index, value, _counted(row, column))
-            for index, row in enumerate(rows)
-            if row.row is not None
-            and row.row.codec not in CONTROLS
-            and (value := row.entries[column.key].value) is not None
+        candidates = [
+            Candidate(row=i, value=value, scored=_counted(row, column), rate=_rate(row))
+            for i, row in enumerate(rows)
+            if _competes(row) and (value := row.entries[column.key].value) is not None
         ]
-        most = max((scored for _, _, scored in competing), default=0)
-        values = {index: value for index, value, scored in competing if scored == most}
-        if len(values) < 2:
-            continue
-        best = (max if column.direction == "higher" else min)(values.values())
-        for index, value in values.items():
-            if value == best:
-                row = marked[index]
-                entry = replace(row.entries[column.key], best=True)
-                marked[index] = replace(row, entries={**row.entries, column.key: entry})
+        for i in best(candidates, column.direction, bold):
+            row = marked[i]
+            entry = replace(row.entries[column.key], best=True)
+            marked[i] = replace(row, entries={**row.entries, column.key: entry})
     return marked
+
+
+def _competes(row: TableRow) -> bool:
+    return row.row is not None and row.row.codec not in CONTROLS
+
+
+def _rate(row: TableRow) -> int | None:
+    """The class of the codec's nominal bitrate, or of what was measured where it states none."""
+    assert row.row is not None
+    nominal = row.row.number("bitrate_bps")
+    return rate_class(row.row.measured_bps if nominal is None else nominal)
 
 
 def _counted(row: TableRow, column: Column) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,24 @@ class Store:
         """Keys of the work that need not be done again: all but the failed."""
         everything = (*self.records, *self.observations)
         return {record["key"] for record in everything if record["status"] in DONE}
+
+    def at(self, source: str | None) -> tuple[Store, str | None]:
+        """The results of one place, where ``source`` is one, and the name of the source there.
+
+        Two folders of one name are one source to a table, which shows the newest; the place tells
+        them apart. A name, or what is neither, leaves everything as it is.
+
+        Args:
+            source: a source's name, or where it is, as notes under a table have it.
+        """
+        found = [run["source"] for run in self.runs if "source" in run]
+        if source is None or source in {each["name"] for each in found}:
+            return self, source
+        places = {source, str(Path(source).resolve())}
+        here = [run for run in self.runs if run.get("source", {}).get("location") in places]
+        if not here:
+            return self, source
+        return replace(self, runs=here), here[-1]["source"]["name"]
 
 
 def load(out: Path | str | Sequence[Path | str]) -> Store:

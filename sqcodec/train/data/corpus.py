@@ -143,7 +143,7 @@ class Corpus:
 def _stat(entry: Entry) -> list[Any]:
     try:
         stat = entry.path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name with a null byte
         return [entry.name, None]
     return [entry.name, stat.st_size, stat.st_mtime_ns, entry.start, entry.duration]
 
@@ -203,6 +203,8 @@ def _read_all(
 
 
 def _read(entry: Entry, sample_rate: int) -> tuple[NDArray[np.int16] | str, bytes]:
+    if "\0" in entry.name:
+        return f"{entry.name!r}: a name with a null byte", b""
     try:
         content = entry.path.read_bytes()
         samples = decode(

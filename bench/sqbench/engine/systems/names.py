@@ -44,6 +44,8 @@ def _expanded(name: str) -> list[str]:
     if name == PAPER or name.startswith(f"{PAPER}@"):
         behind = name.removeprefix(PAPER)
         return [each + behind for each in paper()]
+    if name.startswith("@"):
+        raise InputError(f"codec {name!r}", expected=f"{PAPER}, the one group there is")
     pattern, weights = split_weights(name)
     if not any(sign in pattern for sign in "*?["):
         return [name]

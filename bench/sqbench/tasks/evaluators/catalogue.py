@@ -11,6 +11,7 @@ from sqbench.tasks.catalogue import TASKS
 from sqbench.tasks.evaluators.base import Evaluator, Setting, labelled
 from sqbench.tasks.evaluators.clap_msclap import SETUP
 from sqbench.tasks.evaluators.ecapa import REMEDY
+from sqbench_codecs.extras import pip_line
 from sqbench_codecs.registry import Registry, resolve
 
 DEFAULT = "offline"
@@ -76,7 +77,7 @@ _HERE = "sqbench.tasks.evaluators"
 
 
 def _builtin() -> Iterable[EvaluatorEntry]:
-    offline = "pip install 'sqbench[offline]'"
+    offline = pip_line("offline")
     faster_whisper = ("faster_whisper", "whisper")
     yield EvaluatorEntry(
         name="faster-whisper-tiny.en",
@@ -109,7 +110,7 @@ def _builtin() -> Iterable[EvaluatorEntry]:
         target=f"{_HERE}.probes:EmotionProbe",
         summary="classifier trained on the original audio, speakers apart",
         modules=("sklearn",),
-        remedy="pip install 'sqbench[offline]'",
+        remedy=pip_line("offline"),
     )
     yield EvaluatorEntry(
         name="probe-event",
@@ -117,9 +118,9 @@ def _builtin() -> Iterable[EvaluatorEntry]:
         target=f"{_HERE}.probes:EventProbe",
         summary="classifier trained on the original audio, recordings apart",
         modules=("sklearn",),
-        remedy="pip install 'sqbench[offline]'",
+        remedy=pip_line("offline"),
     )
-    asr = "pip install 'sqbench[asr]'"
+    asr = pip_line("asr")
     yield EvaluatorEntry(
         name="whisper-large-v3",
         task="asr",
@@ -179,7 +180,7 @@ def _builtin() -> Iterable[EvaluatorEntry]:
         target=f"{_HERE}.emotion2vec:Emotion2vec",
         summary="the protocol's emotion recogniser",
         modules=("funasr",),
-        remedy="pip install 'sqbench[er]'",
+        remedy=pip_line("er"),
         model="iic/emotion2vec_base_finetuned",
     )
     yield EvaluatorEntry(
@@ -197,7 +198,7 @@ def _builtin() -> Iterable[EvaluatorEntry]:
         target=f"{_HERE}.clap_transformers:TransformersClap",
         summary="another CLAP, by transformers",
         modules=("transformers",),
-        remedy="pip install 'sqbench[codecs]'",
+        remedy=pip_line("codecs"),
         model="laion/clap-htsat-unfused",
     )
 

@@ -34,10 +34,11 @@ def main() -> None:
     from msclap import CLAP
 
     asked = json.loads(line)
+    # Before msclap reads it, which in older torch would run what a pickle holds.
+    saved = torch.load(model, map_location="cpu", weights_only=True)["model"]
     clap = CLAP(model_fp=model, version="2023", use_cuda=asked["cuda"])
     # msclap itself leaves at random, without a word, what a file does not have.
-    there = torch.load(model, map_location="cpu")["model"].keys()
-    lacking = [name for name, _ in clap.clap.named_parameters() if name not in there]
+    lacking = [name for name, _ in clap.clap.named_parameters() if name not in saved]
     if lacking:
         raise ValueError(f"{model} lacks {len(lacking)} parameters of CLAP 2023 ({lacking[0]})")
     texts = clap.get_text_embeddings(asked["prompts"])

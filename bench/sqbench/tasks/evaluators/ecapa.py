@@ -66,12 +66,12 @@ class Ecapa(Evaluator):
         return {"sha256": file_sha256(self._path)}
 
     def load(self, read: Read) -> None:
-        import torch
-
         from sqbench.tasks.evaluators.ecapa_network import EcapaTdnn
+        from sqcodec.pickles import read_pickle
 
+        what = "a checkpoint of TaoRuijie/ECAPA-TDNN"
+        saved = read_pickle(self._path, what)
         try:
-            saved = torch.load(self._path, map_location="cpu", weights_only=True)
             state = {
                 name.removeprefix("module.").removeprefix(_PREFIX): tensor
                 for name, tensor in saved.items()
@@ -82,7 +82,7 @@ class Ecapa(Evaluator):
         except Exception as error:  # whatever a file can be instead
             raise InputError(
                 str(self._path),
-                expected="a checkpoint of TaoRuijie/ECAPA-TDNN",
+                expected=what,
                 found=f"{type(error).__name__}: {str(error).splitlines()[0]}",
             ) from error
         self._network = network.eval().to(self.setting.device)

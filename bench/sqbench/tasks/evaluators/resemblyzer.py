@@ -59,14 +59,17 @@ class Resemblyzer(Evaluator):
     def load(self, read: Read) -> None:
         import torch
 
+        from sqcodec.pickles import read_pickle
+
         lstm, linear = torch.nn.LSTM(MELS, 256, 3, batch_first=True), torch.nn.Linear(256, 256)
+        saved = read_pickle(self._weights, "weights of Resemblyzer")
         try:
-            state = torch.load(self._weights, map_location="cpu", weights_only=True)["model_state"]
+            state = saved["model_state"]
             for part, prefix in ((lstm, "lstm."), (linear, "linear.")):
                 part.load_state_dict(
                     {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
                 )
-        except (KeyError, RuntimeError, OSError, ValueError) as error:
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise InputError(
                 str(self._weights),
                 expected="weights of Resemblyzer",

@@ -71,11 +71,15 @@ class Whisper(Evaluator):
     def load(self, read: Read) -> None:
         import whisper
 
+        from sqcodec.pickles import refusal
+
         normaliser()
         source = self.setting.source or MODEL
         try:
             self._model = whisper.load_model(source, device=self.setting.device)
         except Exception as error:  # the network, or anything in a file that is not a model
+            if Path(source).is_file():
+                raise refusal(Path(source), "a model of openai-whisper", error) from None
             raise InputError(
                 f"evaluator {self.name}",
                 expected=f"the model {source}",
