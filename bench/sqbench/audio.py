@@ -29,6 +29,7 @@ from sqcodec.audiofile import (
     describe_os_error,
     is_audio,
     is_length_of,
+    length_of,
     read,
     remarks,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "first_channel",
     "is_audio",
     "is_length_of",
+    "length_of",
     "read",
     "remarks",
     "resample",

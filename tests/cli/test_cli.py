@@ -23,6 +23,7 @@ FLAGS = {
         "--weights", "--protocol", "--limit", "--workers", "--device",
         "--batch-size", "--seed", "--save-audio", "--force", "--hosts", "--codec-timeout",
         "--codec-memory", "--debug", "--config", "--progress", "--quiet", "--json",
+        "--engine", "--shard",
     },
     "table": {
         "--format", "--ablation", "--sort", "--paper", "--ci", "--failures", "--source",
