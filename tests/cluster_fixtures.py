@@ -24,13 +24,14 @@ def written(out: Path) -> list[dict[str, Any]]:
 
 
 def clips(root: Path, speech: int = 9, other: int = 4) -> Path:
-    """Speech and noises of several lengths, one of them unreadable."""
+    """Speech and noises of several lengths, the last one loud, one of the former unreadable."""
     for i in range(speech):
-        seconds = 0.4 + 0.1 * (i * 5 % 9)
+        seconds = 0.4 + 0.12 * (i * 5 % 9)
         audio_fixtures.write_wav(root / f"speech/s{i}.wav", audio_fixtures.babble(seconds, seed=i))
     for i in range(other):
         noise = audio_fixtures.babble(0.5 + 0.2 * i, seed=40 + i)
-        audio_fixtures.write_wav(root / f"general/e{i}.wav", noise)
+        loud = 0.99 / abs(noise).max() if i == other - 1 else 1.0
+        audio_fixtures.write_wav(root / f"general/e{i}.wav", noise * loud)
     (root / "speech/s4.wav").write_bytes(b"RIFF of nothing")
     return root
 

@@ -25,6 +25,12 @@ FLAGS = {
         "--codec-memory", "--debug", "--config", "--progress", "--quiet", "--json",
         "--engine", "--shard",
     },
+    "plan": {
+        "--codec", "--suite", "--metrics", "--evaluators", "--data", "--domain", "--weights",
+        "--protocol", "--device", "--nodes", "--cpus", "--gpus", "--hosts", "--batch-size",
+        "--results", "--sample", "--prices", "--start-s", "--clip-ms", "--slow-share", "--losses",
+        "--seed", "--format",
+    },
     "table": {
         "--format", "--ablation", "--sort", "--paper", "--ci", "--failures", "--source",
         "--protocol", "--codec", "--all-versions", "--suite",

@@ -13,6 +13,7 @@ from sqbench.errors import InputError
 
 COMMANDS = (
     "run",
+    "plan",
     "table",
     "compare",
     "results",

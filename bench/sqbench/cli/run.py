@@ -129,7 +129,7 @@ def add_data(parse: argparse.ArgumentParser) -> None:
     parse.add_argument(
         "--data", default="mini", metavar="SOURCE",
         help="mini (embedded), an official SLT folder, a folder, a .csv or .jsonl manifest, "
-        "or hf:NAME (default: mini)",
+        "hf:NAME, or a URL of an object store (default: mini)",
     )  # fmt: skip
     parse.add_argument(
         "--domain", choices=("speech", "music", "general"), help="of clips that do not say"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,9 @@ PREFIX = "ray"
 """``ray`` starts a cluster of this machine alone, ``ray://ADDRESS`` joins one that is there."""
 
 _REMEDY = "pip install 'sqbench[ray]' (in a checkout: make ray)"
+
+
+_ANSWER_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -66,26 +71,41 @@ def connected(engine: str, workers: int) -> Iterator[Any]:
         ) from error
     address = engine.removeprefix(f"{PREFIX}://") if "://" in engine else ""
     address = address or os.environ.get("RAY_ADDRESS", "")
+    if address not in ("", "auto", "local"):
+        _answers(engine, address)
     alone: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False}
     try:
         ray.init(
             address=address or "local",
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             **({} if address else alone),
         )
     except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"engine {engine}",
-            expected="a Ray cluster at that address, of this Python and this Ray",
-            found=str(error).splitlines()[0],
-            remedy="`ray start --head` on one machine, `ray start --address HOST:6379` on the "
-            "others; run sqbench on one of them.",
-        ) from error
+        raise _no_cluster(engine, error) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _answers(engine: str, address: str) -> None:
+    """Ask for a line first: Ray itself would try for minutes, and then end the process."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, ValueError) as error:
+        raise _no_cluster(engine, error) from error
+
+
+def _no_cluster(engine: str, error: Exception) -> InputError:
+    return InputError(
+        f"engine {engine}",
+        expected="a Ray cluster at that address, of this Python and this Ray",
+        found=str(error).splitlines()[0],
+        remedy="`ray start --head` on one machine, `ray start --address HOST:6379` on the others; "
+        "run sqbench on one of them.",
+    )
 
 
 def nodes(ray: Any) -> list[Node]:

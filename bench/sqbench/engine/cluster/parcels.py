@@ -27,21 +27,32 @@ def shards(
         size: most clips of a shard.
         processors: of the cluster.
     """
-    seconds = {at: seconds_of(jobs[at].item.utterance) for at in positions}
-    most = max(_LEAST_S, sum(seconds.values()) / (_ROUNDS * processors))
-    shard: list[int] = []
+    about = [(seconds_of(jobs[at].item.utterance), jobs[at].item.bytes) for at in positions]
+    for group in grouped(about, size, processors):
+        yield tuple(positions[at] for at in group)
+
+
+def grouped(
+    clips: Sequence[tuple[float, int]], size: int, processors: int
+) -> Iterator[tuple[int, ...]]:
+    """Neighbouring clips in groups of about equal length, by index.
+
+    Args:
+        clips: seconds and encoded bytes of each.
+    """
+    most = max(_LEAST_S, sum(seconds for seconds, _ in clips) / (_ROUNDS * processors))
+    group: list[int] = []
     length, held = 0.0, 0
-    for at in positions:
-        more = jobs[at].item.bytes
-        full = length + seconds[at] > most or held + more > BATCH_BYTES
-        if shard and (len(shard) == size or full):
-            yield tuple(shard)
-            shard, length, held = [], 0.0, 0
-        shard.append(at)
-        length += seconds[at]
+    for at, (seconds, more) in enumerate(clips):
+        full = length + seconds > most or held + more > BATCH_BYTES
+        if group and (len(group) == size or full):
+            yield tuple(group)
+            group, length, held = [], 0.0, 0
+        group.append(at)
+        length += seconds
         held += more
-    if shard:
-        yield tuple(shard)
+    if group:
+        yield tuple(group)
 
 
 def parcel(ray: Any, item: Item) -> Item:
@@ -54,7 +65,7 @@ def parcel(ray: Any, item: Item) -> Item:
     if clip.path is not None and clip.payload is None:
         if clip.duration is not None and clip.is_whole:
             clip = replace(clip, duration=None)  # a node without the file could not tell
-    elif clip.problem is None:
+    elif clip.problem is None and not getattr(clip.payload, "anywhere", False):
         # Labels and metrics are not needed there.
         clip = replace(clip, payload=partial(_got, ray.put(clip.content())))
     return Item(clip, item.audio_sha256, (), item.problem, item.bytes)
