@@ -3,8 +3,8 @@
     python benchmarks/clips.py                          # 1,000 clips, local
     python benchmarks/clips.py --clips 1000,10000 --engine local,ray
 
-Prints seconds from the first clip to the last (`run.json`), of them per clip all and those of the codec,
-and the most memory that the run's own process (the driver) had. The metric takes 0.1 ms.
+Prints seconds from the first clip to the last (`run.json`), milliseconds of them a clip, those
+that the codec took, and the most memory that the run's own process (the driver) had.
 """
 
 from __future__ import annotations

@@ -86,11 +86,18 @@ def test_the_official_layout_and_a_manifest(tmp_path: Path, store: str) -> None:
         "samples/librispeech/s0.wav,speech,a,0.1,0.7,anna\n"
         "samples/esc50/e0.wav,general,b,,,\n"
         "samples/esc50/gone.wav,general,b,,,\n"
+        "samples/esc50/e1.wav,sculpture,b,,,\n"
+        "samples/esc50/e0.wav,general,b,,,\n"
     )
     url = put(slt, store)
     manifest = list(open_source(f"{url}/list.csv").utterances())
     local = list(open_source(str(slt / "list.csv")).utterances())
-    assert [c.labels for c in manifest] == [c.labels for c in local]
+    assert [c.labels for c in manifest[:3]] == [c.labels for c in local[:3]]
+    assert [c.id for c in manifest[:3]] == [c.id for c in local[:3]]
+    assert "0.100-0.700" in manifest[0].id
+    assert [c.problem is None for c in manifest] == [True, True, False, False, False]
+    assert "sculpture" in str(manifest[3].problem)
+    assert "already in line 3" in str(manifest[4].problem)
     assert [c.sha256() for c in manifest[:2]] == [c.sha256() for c in local[:2]]
     assert len(manifest[0].read(manifest[0].sha256())[0]) == 9600
     with pytest.raises(InputError, match="no such file"):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,9 +27,10 @@ from sqbench.data.base import (
     refuse_equal_stems,
     refuse_mixed_categories,
 )
+from sqbench.data.files import without_extension
 from sqbench.data.manifest import labels_of
 from sqbench.data.objects import StoredFile, file_system, version_of
-from sqbench.data.rows import SUFFIXES, Row, read_rows
+from sqbench.data.rows import SUFFIXES, Row, rows
 from sqbench.data.slt import OFFICIAL_SETS, SAMPLE_SUFFIXES
 from sqbench.data.stretch import stretch_of
 from sqbench.errors import InputError
@@ -69,7 +72,6 @@ class RemoteSource(Source):
             raise InputError(
                 f"data {self.url}", expected=f"audio files ({', '.join(EXTENSIONS)})", found="none"
             )
-        refuse_equal_stems((clip.id for clip in found if not clip.start), self.url)
         return refuse_mixed_categories(found, self.url)
 
     def unread(self) -> tuple[str, ...]:
@@ -110,6 +112,8 @@ class RemoteSource(Source):
 
     def _of_folder(self) -> Iterator[Utterance]:
         official = any(name.startswith(SAMPLES) for name in self._files)
+        if official:
+            refuse_equal_stems(filter(_is_audio, self._files), self.url)
         for name in sorted(self._files):
             if not _is_audio(name):
                 continue
@@ -149,12 +153,50 @@ class RemoteSource(Source):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / name
             copy.write_bytes(self._stored(name)())
-            rows = [Row(line, cells) for line, cells in read_rows(copy)]
-        for row in rows:
-            yield self._of_row(row)
+            found = list(rows(copy))
+        parts = Counter(row.cells.get("path") for row in found)
+        usable: dict[int, Utterance] = {}
+        problems: dict[int, InputError] = {}
+        taken: dict[str, int] = {}
+        for row in found:
+            try:
+                clip = self._of_row(row, alone=parts[row.cells.get("path")] == 1)
+                if clip.id in taken:
+                    raise InputError(
+                        self._where(row), expected="an id of its own",
+                        found=f"{clip.id!r}, already in line {taken[clip.id]}",
+                    )  # fmt: skip
+                taken[clip.id] = row.line
+                usable[row.line] = clip
+            except InputError as error:
+                problems[row.line] = error
+        if problems and not usable:
+            raise next(iter(problems.values()))
+        sets = {clip.dataset: clip for clip in reversed(usable.values())}
+        for row in found:
+            if row.line in usable:
+                yield usable[row.line]
+                continue
+            # A row that cannot be used fails alone, with its set.
+            dataset = row.cells.get("dataset", self.name)
+            like = sets.get(dataset) or next(iter(usable.values()))
+            yield replace(
+                like, id=f"line {row.line}", dataset=dataset, payload=None, labels={},
+                start=0.0, duration=None, problem=str(problems[row.line]),
+            )  # fmt: skip
 
-    def _of_row(self, row: Row) -> Utterance:
-        cells, where = row.cells, f"{self.url}, line {row.line}"
+    def _where(self, row: Row) -> str:
+        return f"{self.url}, line {row.line}"
+
+    def _of_row(self, row: Row, *, alone: bool) -> Utterance:
+        """A row's clip; ``alone`` says that no other row is of its file.
+
+        Raises:
+            InputError: it cannot be used.
+        """
+        cells, where = row.cells, self._where(row)
+        if row.problem is not None:
+            raise row.problem
         written = cells.get("path", "").removeprefix("./")
         if not written:
             raise InputError(where, expected="a value in column 'path'", found="none")
@@ -165,9 +207,15 @@ class RemoteSource(Source):
                 remedy="Fill the column in, or give --domain.",
             )  # fmt: skip
         stretch = stretch_of(cells, where)
+        name = cells.get("id")
+        if name is None:
+            name = written
+            if stretch.start or (stretch.duration is not None and not alone):
+                stem = without_extension(written)
+                name = f"{stem}_{stretch.label}{written[len(stem) :]}"
         there = written in self._files
         return Utterance(
-            id=checked_id(cells.get("id", written), where),
+            id=checked_id(name, where),
             dataset=cells.get("dataset", self.name),
             category=category_of(domain),
             domain=domain,
