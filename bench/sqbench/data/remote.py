@@ -30,7 +30,7 @@ from sqbench.data.base import (
 from sqbench.data.files import without_extension
 from sqbench.data.manifest import labels_of
 from sqbench.data.objects import StoredFile, file_system, version_of
-from sqbench.data.rows import SUFFIXES, Row, rows
+from sqbench.data.rows import SUFFIXES, FileRow, rows
 from sqbench.data.slt import OFFICIAL_SETS, SAMPLE_SUFFIXES
 from sqbench.data.stretch import stretch_of
 from sqbench.errors import InputError
@@ -185,10 +185,10 @@ class RemoteSource(Source):
                 start=0.0, duration=None, problem=str(problems[row.line]),
             )  # fmt: skip
 
-    def _where(self, row: Row) -> str:
+    def _where(self, row: FileRow) -> str:
         return f"{self.url}, line {row.line}"
 
-    def _of_row(self, row: Row, *, alone: bool) -> Utterance:
+    def _of_row(self, row: FileRow, *, alone: bool) -> Utterance:
         """A row's clip; ``alone`` says that no other row is of its file.
 
         Raises:

@@ -19,7 +19,7 @@ from sqbench.engine.pool import Executor, Failure
 from sqbench.metrics.measure import Measurement, measure_pair
 
 
-class Task(Protocol):
+class MeasureTask(Protocol):
     """A pair to measure; picklable."""
 
     @property
@@ -58,10 +58,10 @@ class ArrayTask:
         return replace(self, metrics=(metric,))
 
 
-T = TypeVar("T", bound=Task)
+T = TypeVar("T", bound=MeasureTask)
 
 
-def run_task(task: Task) -> list[Measurement]:
+def run_task(task: MeasureTask) -> list[Measurement]:
     """What a worker runs."""
     return task.run()
 
@@ -86,7 +86,7 @@ def measure_all(executor: Executor, tasks: Iterable[T]) -> Iterator[tuple[int, l
             yield index, [_failed(outcome)] * len(task.metrics)
 
 
-def _one_by_one(executor: Executor, task: Task) -> list[Measurement]:
+def _one_by_one(executor: Executor, task: MeasureTask) -> list[Measurement]:
     """Each metric of a task on its own: what kills its worker again is the culprit."""
     found: dict[int, Measurement] = {}
     for index, outcome in executor.map(run_task, [task.only(name) for name in task.metrics]):

@@ -104,7 +104,7 @@ def observe(
     """What an evaluator hears in these clips, in any order, on this machine."""
     evaluator = assignment.evaluator
     try:
-        evaluator.load(lambda name: evaluator.bring(*original(assignment.items[name])))
+        evaluator.load(lambda name: evaluator.resample(*original(assignment.items[name])))
     except InputError as error:
         # The other tasks go on; the records say why this one has nothing.
         yield [lost(assignment, Brought(codec, clip, None), error) for codec, clip in work]
@@ -144,7 +144,7 @@ def together(
     if not audible:
         return []
     try:
-        found = evaluator.observe(
+        found = evaluator.predict(
             [waveform for waveform, _ in audible], [clip for _, clip in audible]
         )
         if len(found) != len(audible):
@@ -226,11 +226,11 @@ def told(
 
 def _waveform(assignment: Assignment, codec: Decoded, clip: Clip, cache: AudioCache) -> Waveform:
     if codec is ORIGINALS:
-        return assignment.evaluator.bring(*original(assignment.items[clip.id]))
+        return assignment.evaluator.resample(*original(assignment.items[clip.id]))
     key = (codec.codec_id, clip.id)
     if key not in cache:
         raise InputError(codec.lost.get(clip.id, "not decoded"))
-    return assignment.evaluator.bring(*cache.get(key))
+    return assignment.evaluator.resample(*cache.get(key))
 
 
 def original(item: Item) -> tuple[NDArray[np.float64], int]:

@@ -195,14 +195,14 @@ def evaluator_stage(assignment: Assignment, count: int) -> Stage:
     name = f"{assignment.task.name} by {assignment.label}"
     begin = time.perf_counter()
     try:
-        evaluator.load(lambda clip: evaluator.bring(*original(assignment.items[clip])))
+        evaluator.load(lambda clip: evaluator.resample(*original(assignment.items[clip])))
         load_s = time.perf_counter() - begin
         pairs = []
         clips = assignment.clips[:count]
         for number, clip in enumerate([clips[0], *clips]):
             samples, rate = original(assignment.items[clip.id])
             begin = time.perf_counter()
-            evaluator.observe([evaluator.bring(samples, rate)], [clip])
+            evaluator.predict([evaluator.resample(samples, rate)], [clip])
             if number:
                 pairs.append((len(samples) / rate, time.perf_counter() - begin))
     except Exception as error:  # a model may be anybody's

@@ -204,7 +204,7 @@ class Listener:
         self.pool = ProcessPool(1)
 
         def read(name: str) -> Waveform:
-            return evaluator.bring(*original(place.found(items[name])))
+            return evaluator.resample(*original(place.found(items[name])))
 
         try:
             evaluator.load(read)
