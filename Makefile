@@ -6,7 +6,7 @@ READY := .venv/.ready
 # PESQ is C from source, and most of what scoring costs: 1.2 times faster so, with equal scores.
 PESQ_CFLAGS ?= -O3 -march=native -ffp-contract=off
 
-.PHONY: agreement all venv lint types test test-all ray cloud bench bench-train crosscheck demo mini clean
+.PHONY: agreement all venv lint types test test-all ray cloud bench bench-train browser crosscheck demo mini clean
 
 all: lint types test
 
@@ -52,6 +52,13 @@ test-all: $(READY)
 # Many machines (docs/cluster.md), and object stores as sources of data.
 ray cloud: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/$@.txt
+
+# For the slow tests of HTML pages: Playwright and axe-core; the browser is the system's.
+browser: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/browser.txt
+	@for name in $$SQBENCH_CHROMIUM chromium-headless-shell chromium chromium-browser google-chrome; do \
+		command -v $$name > /dev/null && exit 0; done; \
+		echo "No browser: apt-get install chromium-headless-shell, or set SQBENCH_CHROMIUM"
 
 lint: $(READY)
 	$(BIN)/ruff check .

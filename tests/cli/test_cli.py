@@ -51,6 +51,14 @@ FLAGS = {
                "--format", "--to"},
     "listen": {"--codec", "--data", "--domain", "--clips", "--utterance", "--seconds", "--out",
                "--weights", "--device"},
+    "report": {
+        "--out", "--site", "--title", "--embed-audio", "--cost", "--bd", "--codec", "--source",
+        "--protocol", "--all-versions",
+    },
+    "plot": {
+        "--out", "--x", "--y", "--paper", "--ci", "--width", "--height", "--dpi", "--codec",
+        "--source", "--protocol", "--all-versions",
+    },
     "doctor": {"--format", "--full", "--all"},
     "fetch": {"--codec", "--revision", "--progress", "--quiet"},
     "encode": {"--out", "--codec", "--weights", "--device"},

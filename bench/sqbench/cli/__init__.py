@@ -16,6 +16,8 @@ COMMANDS = (
     "plan",
     "table",
     "compare",
+    "report",
+    "plot",
     "results",
     "score",
     "codecs",

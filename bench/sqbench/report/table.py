@@ -144,7 +144,7 @@ def build(
             _table_row(row, columns, ci, n_boot, seed, of_row, listened)
             for row, of_row in zip(rows, of_rows, strict=True)
         ]
-        ours = _sorted(_with_best(ours, columns), columns, sort)
+        ours = _sorted(with_best(ours, columns), columns, sort)
         theirs = _sorted(_paper_rows(listened), columns, sort) if paper else []
         original = heard.get((key[0], ORIGINAL), {}) if listened else {}
         top = [_original_row(original, columns, listened)] if original else []
@@ -272,7 +272,7 @@ def _paper_rows(listened: Sequence[Applied]) -> list[TableRow]:
     ]
 
 
-def _with_best(rows: list[TableRow], columns: Iterable[Column]) -> list[TableRow]:
+def with_best(rows: list[TableRow], columns: Iterable[Column]) -> list[TableRow]:
     """Mark the best value of each column, among rows that could have had it.
 
     A row that lacks utterances which another row has does not compete: what it lacks is likely
