@@ -6,7 +6,7 @@ READY := .venv/.ready
 # PESQ is C from source, and most of what scoring costs: 1.2 times faster so, with equal scores.
 PESQ_CFLAGS ?= -O3 -march=native -ffp-contract=off
 
-.PHONY: agreement all venv lint types test test-all bench bench-train browser crosscheck demo mini clean
+.PHONY: agreement all venv lint types test test-all ray cloud bench bench-train browser crosscheck demo mini clean
 
 all: lint types test
 
@@ -44,9 +44,14 @@ demo: $(DEMO)
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-# Also what takes longer: full-size conformance of all seven settings, an hour of audio.
+# Also what takes longer: full-size conformance of all seven settings, an hour of audio, a cluster of
+# two nodes. Tests of Ray and of S3 skip without `make ray` and `make cloud`.
 test-all: $(READY)
-	$(BIN)/python -m pytest -q -m 'not gpu and not net and not ray'
+	$(BIN)/python -m pytest -q -m 'not gpu and not net'
+
+# Many machines (docs/cluster.md), and object stores as sources of data.
+ray cloud: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/$@.txt
 
 # For the slow tests of HTML pages: Playwright and axe-core; the browser is the system's.
 browser: $(READY)

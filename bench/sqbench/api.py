@@ -11,7 +11,9 @@ from sqbench.data.base import Source
 from sqbench.data.files import listed
 from sqbench.data.resolve import open_source
 from sqbench.engine.assignment import Assignment, assign
+from sqbench.engine.cluster.connection import is_ray
 from sqbench.engine.jobs import Selection, nothing, select
+from sqbench.engine.local import LocalEngine
 from sqbench.engine.monitor import Monitor, Quiet
 from sqbench.engine.options import Options, cores
 from sqbench.engine.plan import Outcome, Plan
@@ -158,6 +160,7 @@ def run(
     ):
         if amount is not None and not amount > 0:
             raise InputError(name, expected="more than 0", found=str(amount))
+    is_ray(options.engine)  # a misspelt one is told before any time is spent
     check_names(codecs, options.weights)
     monitor = monitor or Quiet()
     wanted = metrics_of(options.suite, options.metrics)
@@ -165,11 +168,11 @@ def run(
         for line in what_is_left_out(options.suite):
             monitor.note(f"suite {options.suite}: {line}")
     selection = (
-        select(source, list(wanted.values()), options.limit, monitor.hashed)
+        select(source, list(wanted.values()), options.limit, monitor.hashed, options.shard)
         if wanted
-        else nothing(source)
+        else nothing(source, options.shard)
     )
-    if wanted and not selection.items:
+    if wanted and not (selection.items or (selection.part and selection.part.listed)):
         raise InputError(f"data {source.location}", expected="at least one clip", found="none")
     if unread := source.unread():
         monitor.note(f"data {source.location}: not read: {listed(unread)}")
@@ -181,8 +184,13 @@ def run(
         out=out,
         options=options,
     )
+    if is_ray(options.engine):
+        from sqbench.engine.cluster.engine import opened
+
+        with opened(options, monitor) as engine:
+            return execute(plan, stores.load(out), engine, monitor)
     with ProcessPool(options.workers, prefetch=options.workers) as pool:
-        return execute(plan, stores.load(out), pool, monitor)
+        return execute(plan, stores.load(out), LocalEngine(pool), monitor)
 
 
 def _assignments(source: Source, selection: Selection, options: Options) -> list[Assignment]:
@@ -200,5 +208,10 @@ def _assignments(source: Source, selection: Selection, options: Options) -> list
         catalogue.DEFAULT if options.evaluators is None else options.evaluators
     )
     return assign(
-        source, choices, limit=options.limit, device=options.devices[0], known=selection.items
+        source,
+        choices,
+        limit=options.limit,
+        device=options.devices[0],
+        known=selection.items,
+        part=selection.part,
     )

@@ -30,6 +30,7 @@ from sqcodec.audiofile import (
     describe_os_error,
     is_audio,
     is_length_of,
+    length_of,
     read,
     remarks,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "flac16",
     "is_audio",
     "is_length_of",
+    "length_of",
     "read",
     "remarks",
     "resample",

@@ -287,3 +287,15 @@ def is_length_of(source: Path, duration: float) -> bool:
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError):
         return False
     return _is_rounded(duration, about.frames / about.samplerate, about.samplerate)
+
+
+def length_of(source: Path | bytes) -> float | None:
+    """Seconds of audio by a file's header, which is all that is read; ``None`` if it tells none."""
+    import soundfile
+
+    file = io.BytesIO(source) if isinstance(source, bytes) else os.fspath(source)
+    try:
+        about = soundfile.info(file)
+    except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError):
+        return None
+    return float(about.frames / about.samplerate) if about.samplerate else None

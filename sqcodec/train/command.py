@@ -191,6 +191,8 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
     from sqcodec.train.cadence import Cadence
     from sqcodec.train.checkpoints import Checkpoints
     from sqcodec.train.data.corpus import Corpus
+    from sqcodec.train.data.shards import shards_in
+    from sqcodec.train.data.stream import StreamCorpus
     from sqcodec.train.distributed import World
     from sqcodec.train.estimate import one_pass
     from sqcodec.train.loop import Trainer
@@ -229,7 +231,8 @@ def _build(options: argparse.Namespace, device: object, world: object) -> Traine
     # One process of a machine decodes; the others find its cache. A dry run's are not shared.
     if world.local_rank and not options.dry_run:
         world.barrier()
-    corpus = Corpus(options.data, config.sample_rate, options.cache or options.out / "cache")
+    kind = StreamCorpus if all(shards_in(place) for place in options.data) else Corpus
+    corpus = kind(options.data, config.sample_rate, options.cache or options.out / "cache")
     if not world.local_rank and not options.dry_run:
         world.barrier()
     trainer = Trainer(

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+PATIENCE = timedelta(days=2)
+"""How long processes wait for the one that evaluates and writes.
+
+The groups that average gradients keep the backend's own limit (ten minutes, of NCCL), so that a
+process that hangs in a step is noticed.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +27,13 @@ class World:
     Attributes:
         rank, size: among all processes.
         local_rank: on this machine, which names its GPU.
+        patient: a group of all processes, on the CPU, for waits of `PATIENCE`.
     """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    patient: Any = None
 
     @property
     def leads(self) -> bool:
@@ -52,16 +62,16 @@ class World:
         return bool(value)
 
     def gather(self, value: Any) -> list[Any]:
-        """A value of each process, on all of them."""
+        """A value of each process, on all of them; may wait as long as an evaluation takes."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
-        dist.all_gather_object(values, value)
+        dist.all_gather_object(values, value, group=self.patient)
         return values
 
     def barrier(self) -> None:
         if self.size > 1:
-            dist.barrier()
+            dist.barrier(group=self.patient)
 
     def wrap(self, module: nn.Module, device: torch.device) -> nn.Module:
         """The module with gradients averaged over processes."""
@@ -78,7 +88,12 @@ def join(device: torch.device) -> World:
         return World()
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    return World(rank=dist.get_rank(), size=size, local_rank=int(os.environ.get("LOCAL_RANK", "0")))
+    return World(
+        rank=dist.get_rank(),
+        size=size,
+        local_rank=int(os.environ.get("LOCAL_RANK", "0")),
+        patient=dist.new_group(backend="gloo", timeout=PATIENCE),
+    )
 
 
 def leave() -> None:

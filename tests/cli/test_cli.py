@@ -24,6 +24,13 @@ FLAGS = {
         "--weights", "--protocol", "--limit", "--workers", "--device",
         "--batch-size", "--seed", "--save-audio", "--force", "--hosts", "--codec-timeout",
         "--codec-memory", "--debug", "--config", "--progress", "--quiet", "--json",
+        "--engine", "--shard",
+    },
+    "plan": {
+        "--codec", "--suite", "--metrics", "--evaluators", "--data", "--domain", "--weights",
+        "--protocol", "--device", "--nodes", "--cpus", "--gpus", "--hosts", "--batch-size",
+        "--results", "--sample", "--prices", "--start-s", "--clip-ms", "--slow-share", "--losses",
+        "--seed", "--format",
     },
     "table": {
         "--format", "--ablation", "--sort", "--paper", "--ci", "--failures", "--source",

@@ -429,7 +429,7 @@ def test_large_clips_go_in_smaller_batches(
     largest = max(path.stat().st_size for path in data.glob("samples/*/*.wav"))
     sizes = []
     for limit in (1 << 26, int(2.5 * largest), 1):
-        monkeypatch.setattr("sqbench.engine.run.BATCH_BYTES", limit)
+        monkeypatch.setattr("sqbench.engine.scoring.BATCH_BYTES", limit)
         codec = Recording()
         sqbench.evaluate(
             codec, str(data), metrics=["mel"], out=tmp_path / str(limit), batch_size=6, workers=1

@@ -138,7 +138,7 @@ def test_merge_names_equal_audio_alike(tmp_path: Path) -> None:
     apart = reader.load([tmp_path / "one", tmp_path / "two"])
     assert all(metric.paired.n for metric in compare.build(apart, "a", "b").metrics)
     done = manage.merge([tmp_path / "one", tmp_path / "two"], tmp_path / "all")
-    assert done == {"runs": 2, "records": len(theirs) * 2, "renamed": 12}
+    assert done == {"runs": 2, "records": len(theirs) * 2, "renamed": 12, "joined": 0}
     merged = reader.load(tmp_path / "all")
     assert {r["utterance"] for r in merged.records} == {r["utterance"] for r in make.full(a)}
     assert not merged.problems

@@ -14,6 +14,7 @@ from sqbench.errors import InputError
 
 COMMANDS = (
     "run",
+    "plan",
     "table",
     "compare",
     "report",

@@ -96,6 +96,8 @@ def handle_merge(options: argparse.Namespace) -> int:
 
     done = merge(options.results, options.to)
     text = f"{done['runs']} runs with {done['records']} records copied to {options.to}"
+    if done["joined"]:
+        text = f"{done['joined']} shards joined; {text}"
     if done["renamed"]:
         text += f"; {done['renamed']} clips were known under other names"
     print(f"{text}. Next: sqbench table {options.to}", file=sys.stderr)

@@ -51,6 +51,16 @@ def add(commands: Any) -> None:
         "--limit", type=int, metavar="N",
         help="at most N clips of each set, spread over its classes and speakers",
     )  # fmt: skip
+    parse.add_argument(
+        "--engine", default="local", metavar="WHERE",
+        help="local (default), ray (a cluster of this machine, or RAY_ADDRESS) or ray://ADDRESS; "
+        "values do not depend on it",
+    )  # fmt: skip
+    parse.add_argument(
+        "--shard", metavar="K/N",
+        help="only the K-th of N parts of the clips, the same on every machine; `sqbench results "
+        "merge` joins what they give",
+    )  # fmt: skip
     add_workers(parse)
     add_device(parse, more="; cuda:0,cuda:1 holds each codec on both")
     parse.add_argument(
@@ -124,7 +134,7 @@ def add_data(parse: argparse.ArgumentParser) -> None:
     parse.add_argument(
         "--data", default="mini", metavar="SOURCE",
         help="mini (embedded), an official SLT folder, a folder, a .csv or .jsonl manifest, "
-        "or hf:NAME (default: mini)",
+        "hf:NAME, or a URL of an object store (default: mini)",
     )  # fmt: skip
     parse.add_argument(
         "--domain", choices=("speech", "music", "general"), help="of clips that do not say"
@@ -188,12 +198,14 @@ def handle(options: argparse.Namespace) -> int:
     from sqbench.cli.config import apply
     from sqbench.data.resolve import open_source
     from sqbench.engine.options import Options
+    from sqbench.engine.shards import Shard
     from sqbench.report.progress import Progress
 
     if options.config is not None:
         apply(options.config, options, options.parse)
     codecs = chosen(options.codec)
-    check_device(options.device)
+    if options.engine == "local":  # a cluster's devices are its nodes'
+        check_device(options.device)
     with Progress(options.progress, quiet=options.quiet) as progress:
         outcome = run(
             codecs,
@@ -216,6 +228,8 @@ def handle(options: argparse.Namespace) -> int:
                 seed=options.seed,
                 force=options.force,
                 save_audio=options.save_audio,
+                engine=options.engine,
+                shard=None if options.shard is None else Shard.parse(options.shard),
                 command=shlex.join(["sqbench", *sys.argv[1:]]),
             ),
             progress,

@@ -55,7 +55,8 @@ class Utterance:
         category: ``speech`` or ``audio``; ``all`` where nothing states it.
         domain: ``speech``, ``music`` or ``general``; ``all`` where nothing states it.
         path: the file, or ``None`` if the bytes come from elsewhere.
-        payload: the encoded bytes where there is no file, or a function that fetches them.
+        payload: the encoded bytes where there is no file, or a function that fetches them; if it is
+            there it counts, and ``path`` is a name.
         start: where the clip begins in its file, in seconds.
         duration: how long it is, in seconds; to the end of the file where it is ``None``.
         labels: text, speaker, style, event: whatever the source knows.
@@ -101,17 +102,18 @@ class Utterance:
             OSError: a payload cannot be fetched.
         """
         name = str(self.path or self.id)
-        if self.path is not None and self.problem is None and not self._is_whole:
+        local = self.path is not None and self.payload is None and self.problem is None
+        if not self.is_whole and self.problem is None:
             if sha256 is not None and self.identity()[0] != sha256:
                 raise _changed(name)
-            return audio.read(self.path, start=self.start, duration=self.duration)
-        if sha256 is None and self.path is not None and self.problem is None:
+            source = self.path if local and self.path is not None else self.content()
+            label = "" if local else name
+            return audio.read(source, name=label, start=self.start, duration=self.duration)
+        if sha256 is None and local and self.path is not None:
             return audio.read(self.path)
         content = self.content()
-        if sha256 is None or not self._is_whole:
-            return audio.read(content, name=name, start=self.start, duration=self.duration)
         # What is decoded is what was hashed, and not what lies there a moment later.
-        if hashlib.sha256(content).hexdigest() != sha256:
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise _changed(name)
         return audio.read(content, name=name)
 
@@ -124,10 +126,10 @@ class Utterance:
         Raises:
             OSError, InputError: as of `content`.
         """
-        if self._is_whole:
+        if self.is_whole:
             content = self.content()
             return hashlib.sha256(content).hexdigest(), len(content)
-        if self.path is None or self.problem is not None:
+        if self.path is None or self.payload is not None or self.problem is not None:
             content = self.content()
             whole, size = hashlib.sha256(content).hexdigest(), len(content)
         else:
@@ -139,11 +141,12 @@ class Utterance:
         return hashlib.sha256(text.encode()).hexdigest(), size
 
     @property
-    def _is_whole(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether the clip is all of its file."""
         if self.start != 0.0 or self.duration is None:
             return self.start == 0.0
-        return self.path is not None and audio.is_length_of(self.path, self.duration)
+        local = self.path if self.payload is None else None
+        return local is not None and audio.is_length_of(local, self.duration)
 
     def sha256(self) -> str:
         """The hash of `identity`."""

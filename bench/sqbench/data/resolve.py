@@ -11,12 +11,14 @@ from .folder import FolderSource
 from .hub import PREFIX, HubSource
 from .manifest import ManifestSource
 from .mini import NAME, MiniSource
+from .remote import RemoteSource, is_url
 from .rows import SUFFIXES
 from .slt import SLTSource, is_slt_root
 
 EXPECTED = (
     "'mini' (embedded), a folder with 'samples/' (official layout), another folder (with a "
-    "domain), a .csv or .jsonl manifest, hf:NAME[@REVISION][:SPLIT] or hf:FOLDER[:SPLIT]"
+    "domain), a .csv or .jsonl manifest, hf:NAME[@REVISION][:SPLIT], hf:FOLDER[:SPLIT], or a URL "
+    "of an object store (s3://, gs://, hf://)"
 )
 
 
@@ -25,7 +27,8 @@ def open_source(text: str, *, domain: str | None = None, streaming: bool = False
 
     Args:
         text: ``mini`` for the embedded set (``./mini`` for a folder of that name), ``hf:...`` for
-            Hugging Face `datasets`, or the path of a folder or manifest.
+            Hugging Face `datasets`, the URL of a folder or manifest on an object store, or the path
+            of one.
         domain: ``speech``, ``music`` or ``general`` for clips whose domain the source does not
             state itself; needed for a plain folder.
         streaming: read an ``hf:`` dataset without a local copy.
@@ -33,8 +36,10 @@ def open_source(text: str, *, domain: str | None = None, streaming: bool = False
     Raises:
         InputError: nothing of that name, or streaming asked of anything else than ``hf:``.
     """
-    if text.startswith(PREFIX):
+    if text.startswith(PREFIX) and not is_url(text):
         return HubSource(text.removeprefix(PREFIX), domain=domain, streaming=streaming)
+    if is_url(text):
+        return RemoteSource(text, domain=domain)
     if streaming:
         raise InputError("streaming", expected="a source that starts with hf:", found=repr(text))
     if text == NAME:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqbench.data.base import Source
+from sqbench.data.base import Source, Utterance
 from sqbench.data.choose import in_turn
 from sqbench.engine.jobs import Item, item_of
+from sqbench.engine.shards import Part
 from sqbench.errors import InputError
 from sqbench.store.record import observation_key
 from sqbench.tasks.base import Clip, Task, TaskData
@@ -26,6 +27,7 @@ class Assignment:
         label: the evaluator's name for tables.
         items: the clips' utterances with their hashes, by id, in the order of the source.
         total: how many clips the source has; ``items`` are fewer with a limit.
+        mine: clips that this run has heard, of a shard; all where it is ``None``.
     """
 
     task: Task
@@ -35,6 +37,7 @@ class Assignment:
     data: TaskData
     items: Mapping[str, Item]
     total: int
+    mine: frozenset[str] | None = None
 
     @cached_property
     def evaluator_id(self) -> str:
@@ -53,8 +56,14 @@ class Assignment:
         )
 
     def missing(self, codec: str, done: Collection[str]) -> list[Clip]:
-        """The clips without an observation among the keys ``done``."""
-        return [clip for clip in self.data.clips.values() if self.key(codec, clip) not in done]
+        """The clips of this run without an observation among the keys ``done``."""
+        return [clip for clip in self.clips if self.key(codec, clip) not in done]
+
+    @cached_property
+    def clips(self) -> list[Clip]:
+        """The clips that this run has heard."""
+        every = self.data.clips.values()
+        return [clip for clip in every if self.mine is None or clip.id in self.mine]
 
     def describe(self) -> dict[str, Any]:
         """JSON-able, for the run record: all that scores are made with beside observations."""
@@ -89,6 +98,7 @@ def assign(
     limit: int | None = None,
     device: str = "cpu",
     known: Iterable[Item] = (),
+    part: Part | None = None,
 ) -> list[Assignment]:
     """Give each task that the source has clips for to its evaluator.
 
@@ -96,30 +106,33 @@ def assign(
         choices: an evaluator by task.
         limit: at most that many clips of each set, of its labels in turn.
         known: utterances that are hashed already.
+        part: of a shard; clips that metrics measure are heard by the shard that codes them, the
+            others are shared out. All are hashed, since values need the whole lists.
 
     Raises:
         InputError: no task has clips, a package or a model is missing, or the source's lists and
             files contradict each other.
     """
     hashed = {item.utterance.id: item for item in known}
-    found = []
+    chosen = []
     for name, choice in choices.items():
-        task = TASKS[name]
-        data, utterances = task.data(source)
-        kept = _limited(task, data, limit)
-        if not kept:
-            continue
+        data, utterances = TASKS[name].data(source)
+        if kept := _limited(TASKS[name], data, limit):
+            chosen.append((TASKS[name], choice, data, {key: utterances[key] for key in kept}))
+    mine = None if part is None else _mine(part, [clips for *_, clips in chosen])
+    found = []
+    for task, choice, data, clips in chosen:
         items = {}
-        for key in kept:
+        for key, utterance in clips.items():
             # One reading a file, whatever the number of tasks.
-            item = hashed.get(key) or item_of(utterances[key], ())
+            item = hashed.get(key) or item_of(utterance, ())
             hashed[key] = item
             items[key] = item
-        chosen = task.selected(data, kept)
+        selected = task.selected(data, clips)
         setting = Setting(
             source=choice.source,
             device=device,
-            data=chosen,
+            data=selected,
             hashes={key: item.audio_sha256 for key, item in items.items()},
         )
         assignment = Assignment(
@@ -127,9 +140,10 @@ def assign(
             evaluator=choice.entry.build(setting),
             label=choice.label,
             source=source.name,
-            data=chosen,
+            data=selected,
             items=items,
             total=len(data.clips),
+            mine=mine,
         )
         _ = assignment.evaluator_id  # a model that is not there must not cost a codec's time
         found.append(assignment)
@@ -141,6 +155,13 @@ def assign(
             found="none",
         )
     return found
+
+
+def _mine(part: Part, tasks: Iterable[Mapping[str, Utterance]]) -> frozenset[str]:
+    """The clips of tasks that this shard has heard, each by one shard for all tasks."""
+    clips = {key: clip for of_task in tasks for key, clip in of_task.items()}
+    coded = set(part.listed)
+    return part.mine | part.shard.share(clip for key, clip in clips.items() if key not in coded)
 
 
 def _limited(task: Task, data: TaskData, limit: int | None) -> list[str]:

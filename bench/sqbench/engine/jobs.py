@@ -11,6 +11,7 @@ from sqbench import audio
 from sqbench.data.base import Source, Utterance
 from sqbench.data.choose import in_turn
 from sqbench.digest import digest
+from sqbench.engine.shards import Part, Shard
 from sqbench.errors import InputError
 from sqbench.metrics.base import Metric
 from sqbench.store.record import coding_key, score_key
@@ -38,12 +39,14 @@ class Selection:
     Attributes:
         total: how many the source has; ``items`` are fewer with a limit.
         sha256: over ids and hashes of the selected.
+        part: what of the whole this is, where it is a shard; ``items`` are its own alone.
     """
 
     source: Source
     items: tuple[Item, ...]
     total: int
     sha256: str
+    part: Part | None = None
 
     def describe(self) -> dict[str, Any]:
         """JSON-able, for the run record."""
@@ -79,6 +82,7 @@ def select(
     metrics: Sequence[Metric],
     limit: int | None = None,
     hashed: Callable[[int, int], None] = lambda done, total: None,
+    shard: Shard | None = None,
 ) -> Selection:
     """List and hash the utterances of a run.
 
@@ -86,6 +90,7 @@ def select(
         metrics: those of the run.
         limit: at most that many of each set, of its classes or speakers in turn.
         hashed: told how many clips are hashed, of how many.
+        shard: only this part of them, which alone is hashed.
     """
     chosen = list(source.utterances())
     total = len(chosen)
@@ -99,12 +104,16 @@ def select(
             for utterance in in_turn(of_set, limit, lambda clip: first_label(clip.labels))
         }
         chosen = [utterance for utterance in chosen if utterance.id in kept]
+    part = None
+    if shard is not None:
+        part = Part.among(shard, chosen)
+        chosen = [utterance for utterance in chosen if utterance.id in part.mine]
     items = []
     for done, utterance in enumerate(chosen, 1):
         items.append(item_of(utterance, metrics))
         hashed(done, len(chosen))
     sha256 = digest([[item.utterance.id, item.audio_sha256] for item in items])
-    return Selection(source, tuple(items), total, sha256)
+    return Selection(source, tuple(items), total, sha256, part)
 
 
 _CLASSES = ("emotion", "style", "event", "category", "class", "speaker")
@@ -115,9 +124,9 @@ def first_label(labels: Mapping[str, str]) -> str:
     return next((labels[name] for name in _CLASSES if labels.get(name)), "")
 
 
-def nothing(source: Source) -> Selection:
+def nothing(source: Source, shard: Shard | None = None) -> Selection:
     """No utterance: of a run that measures nothing."""
-    return Selection(source, (), 0, digest([]))
+    return Selection(source, (), 0, digest([]), None if shard is None else Part.among(shard, []))
 
 
 def item_of(utterance: Utterance, metrics: Sequence[Metric]) -> Item:

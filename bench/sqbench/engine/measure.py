@@ -75,25 +75,23 @@ def measure_all(executor: Executor, tasks: Iterable[T]) -> Iterator[tuple[int, l
             held[index] = task
             yield task
 
-    suspects: list[tuple[int, T]] = []
     for index, outcome in executor.map(run_task, numbered()):
         task = held.pop(index)
         if not isinstance(outcome, Failure):
             yield index, outcome
         elif outcome.died and (len(task.metrics) > 1 or not outcome.late):
             # A single metric too: what killed its worker may have been something else.
-            suspects.append((index, task))
+            yield index, _one_by_one(executor, task)
         else:
             yield index, [_failed(outcome)] * len(task.metrics)
-    singles = [(at, task.only(name)) for at, task in suspects for name in task.metrics]
-    measured: dict[int, dict[str, Measurement]] = {at: {} for at, _ in suspects}
-    for index, outcome in executor.map(run_task, [task for _, task in singles]):
-        at, single = singles[index]
-        measured[at][single.metrics[0]] = (
-            _failed(outcome) if isinstance(outcome, Failure) else outcome[0]
-        )
-    for at, task in suspects:
-        yield at, [measured[at][name] for name in task.metrics]
+
+
+def _one_by_one(executor: Executor, task: MeasureTask) -> list[Measurement]:
+    """Each metric of a task on its own: what kills its worker again is the culprit."""
+    found: dict[int, Measurement] = {}
+    for index, outcome in executor.map(run_task, [task.only(name) for name in task.metrics]):
+        found[index] = _failed(outcome) if isinstance(outcome, Failure) else outcome[0]
+    return [found[index] for index in range(len(task.metrics))]
 
 
 def _failed(failure: Failure) -> Measurement:

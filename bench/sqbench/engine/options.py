@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqbench.engine.shards import Shard
 from sqbench.metrics.protocol import DEFAULT
 
 
@@ -38,6 +39,8 @@ class Options:
         seed: of the random numbers of codecs that draw some.
         force: compute again what is there.
         save_audio: write every decoded clip beside the records.
+        engine: ``local``, ``ray`` or ``ray://ADDRESS``; values do not depend on it.
+        shard: the part of the clips that this run is for.
         command: kept in the run record.
     """
 
@@ -57,6 +60,8 @@ class Options:
     seed: int = 0
     force: bool = False
     save_audio: bool = False
+    engine: str = "local"
+    shard: Shard | None = None
     command: str = ""
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqbench.data.base import Utterance
 from sqbench.engine.jobs import Item, Job, Keys
-from sqbench.engine.systems.base import Coded, System
+from sqbench.engine.systems.base import Coded, Subject
 from sqbench.metrics.base import Metric, Status
 from sqbench.metrics.measure import Measurement
 from sqbench.store.record import SCHEMA, Record
@@ -20,7 +20,7 @@ class RecordBuilder:
         keys: of its records.
     """
 
-    def __init__(self, system: System, keys: Keys) -> None:
+    def __init__(self, system: Subject, keys: Keys) -> None:
         self.keys = keys
         self.name, self.weights = system.name, system.weights_label
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -13,39 +12,32 @@ from sqbench import audio
 from sqbench.engine.bitrate import BitrateWatch
 from sqbench.engine.cache import ON_DISK, AudioCache
 from sqbench.engine.hearing import Memory
-from sqbench.engine.jobs import Job, Keys, missing, with_unpredicted
-from sqbench.engine.measure import ArrayTask, measure_all
+from sqbench.engine.jobs import Keys, missing, with_unpredicted
+from sqbench.engine.local import Engine
 from sqbench.engine.monitor import Monitor
 from sqbench.engine.observations import Decoded
 from sqbench.engine.plan import Outcome, Plan
-from sqbench.engine.pool import Executor
 from sqbench.engine.predict import predict, unpredicted
-from sqbench.engine.records import RecordBuilder
-from sqbench.engine.saving import save
-from sqbench.engine.systems.base import Coded, Lost, Reconstruction, System, why
-from sqbench.engine.systems.codec import CodecSystem
+from sqbench.engine.scoring import Coding
+from sqbench.engine.systems.base import Subject, System, why
 from sqbench.engine.systems.names import split_weights
-from sqbench.engine.systems.opening import open_system
 from sqbench.errors import InputError
 from sqbench.metrics.base import Status
 from sqbench.store.provenance import environment
 from sqbench.store.reader import Store
-from sqbench.store.record import SCHEMA, Record
+from sqbench.store.record import SCHEMA
 from sqbench.store.writer import RunWriter
-
-BATCH_BYTES = 1 << 26
-"""Encoded bytes that a codec is handed at once: half an hour of 16-bit audio at 16 kHz."""
 
 LOGS_FOLDER = "logs"
 
 
-def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> Outcome:
-    """Compute what is missing; records are on the disk as they come.
+def execute(plan: Plan, store: Store, engine: Engine, monitor: Monitor) -> Outcome:
+    """Compute what is missing; records are on the disk as they come, in the order of the clips.
 
     Raises:
         InputError: no codec could be loaded, or the results cannot be written.
     """
-    with _Run(plan, store, executor, monitor) as run:
+    with _Run(plan, store, engine, monitor) as run:
         run.all()
         return run.outcome
 
@@ -53,8 +45,8 @@ def execute(plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> O
 class _Run:
     """The state of a run."""
 
-    def __init__(self, plan: Plan, store: Store, executor: Executor, monitor: Monitor) -> None:
-        self.plan, self.executor, self.monitor = plan, executor, monitor
+    def __init__(self, plan: Plan, store: Store, engine: Engine, monitor: Monitor) -> None:
+        self.plan, self.engine, self.monitor = plan, engine, monitor
         self.outcome = Outcome()
         self.known = {record["key"]: record["status"] for record in store.records}
         self.done = set() if plan.options.force else store.done_keys
@@ -90,7 +82,7 @@ class _Run:
             label = codec if isinstance(codec, str) else _name(codec)
             self.monitor.loading(label)
             try:
-                system = open_system(codec, self.plan.options)
+                system = self.engine.open(codec, self.plan.options)
             except Exception as error:  # a codec may be anybody's code
                 if self.plan.options.debug:
                     raise
@@ -108,7 +100,7 @@ class _Run:
             more = f" ({len(rest)} others did not load either)" if rest else ""
             raise InputError(_labelled(label, first) + more)
 
-    def system(self, system: System, asked: str) -> None:
+    def system(self, system: Subject, asked: str) -> None:
         """Score a system on all clips that are not done."""
         options, selection = self.plan.options, self.plan.selection
         identity = system.identity
@@ -134,13 +126,27 @@ class _Run:
         self.monitor.start(system.name, len(jobs), len(self.plan.utterances))
         computed: dict[str, Status] = {}
         watch = BitrateWatch(system.description)
-        for records in _Scoring(self, system, keys, decoded, frozenset(wanted)).of(jobs):
-            self.writer.append(records)
-            watch.see(records)
-            scores = [record for record in records if record["kind"] == "score"]
-            self.outcome.scored += sum(r["status"] in ("ok", "identical") for r in scores)
-            computed.update((record["key"], record["status"]) for record in scores)
-            self.monitor.scored(system.name, records)
+        scorer = self.engine.scorer(
+            Coding(
+                plan=self.plan,
+                system=system,
+                keys=keys,
+                decoded=decoded,
+                wanted=frozenset(wanted),
+                cache=self.cache,
+                folder=self.writer.path,
+            )
+        )
+        try:
+            for records in scorer.of(jobs):
+                self.writer.append(records)
+                watch.see(records)
+                scores = [record for record in records if record["kind"] == "score"]
+                self.outcome.scored += sum(r["status"] in ("ok", "identical") for r in scores)
+                computed.update((record["key"], record["status"]) for record in scores)
+                self.monitor.scored(system.name, records)
+        finally:
+            self.writer.append(scorer.rest())
         statuses = self.known | computed
         self.outcome.failed += sum(
             statuses.get(keys.score(item, metric)) not in ("ok", "identical")
@@ -161,14 +167,14 @@ class _Run:
             self.cache,
             self.done,
             self.memory,
-            self.executor,
+            self.engine.observations,
             self.monitor,
         ):
             self.writer.append(predictions)
             made += len(predictions)
             failed += sum(one["status"] != "ok" for one in predictions)
         outcome = self.outcome
-        clips = sum(len(assignment.data.clips) for assignment in self.plan.assignments)
+        clips = sum(len(assignment.clips) for assignment in self.plan.assignments)
         originals = clips if not outcome.predicted + outcome.predicted_kept else 0
         outcome.predicted += made
         outcome.predicted_kept += originals + clips * len(self.pending) - made
@@ -176,7 +182,7 @@ class _Run:
         self.pending.clear()
         self.cache.clear()
 
-    def _say_what_it_is(self, system: System, asked: str) -> None:
+    def _say_what_it_is(self, system: Subject, asked: str) -> None:
         weights = system.description["weights"]
         if weights["source"] != "none":
             self.monitor.note(f"{system.name}: {system.weights_label} ({weights['detail']})")
@@ -195,9 +201,9 @@ class _Run:
                 "name them (--weights) where several machines must do the same"
             )
 
-    def _keep_log(self, system: System) -> None:
+    def _keep_log(self, system: Subject) -> None:
         """What a system that failed printed and raised, in the run's folder."""
-        text = system.log() if isinstance(system, CodecSystem) else ""
+        text = system.log()
         if not text:
             return
         name = re.sub(r"[^\w.@+-]", "_", system.name)
@@ -224,8 +230,10 @@ class _Run:
                 "batch_size": plan.options.batch_size,
                 "resampler": audio.RESAMPLER,
                 "channels": "first",
+                "engine": self.engine.name,
             },
             "environment": environment(),
+            **({} if plan.selection.part is None else {"shard": plan.selection.part.describe()}),
         }
 
     def _options(self) -> dict[str, Any]:
@@ -246,100 +254,9 @@ class _Run:
             found["evaluators"] = options.evaluators
         if options.limit is not None:
             found["limit"] = options.limit
+        if options.shard is not None:
+            found["shard"] = str(options.shard)
         return found
-
-
-class _Scoring:
-    """The jobs of one system, from clips to records."""
-
-    def __init__(
-        self, run: _Run, system: System, keys: Keys, decoded: Decoded, wanted: frozenset[str]
-    ) -> None:
-        self.run, self.system, self.decoded, self.wanted = run, system, decoded, wanted
-        self.build = RecordBuilder(system, keys)
-        self._sent: dict[int, tuple[Job, Coded]] = {}
-        self._ready: list[list[Record]] = []  # without measuring
-
-    def of(self, jobs: Sequence[Job]) -> Iterator[list[Record]]:
-        """Records of each job, as they are measured."""
-        tasks = self._tasks(jobs)
-        if not any(job.metrics for job in jobs):
-            for _ in tasks:
-                raise RuntimeError("something to measure where there is nothing to measure")
-        for index, measured in measure_all(self.run.executor, tasks):
-            yield from self._without_measuring()
-            yield self.build.done(*self._sent.pop(index), measured)
-        yield from self._without_measuring()
-
-    def _without_measuring(self) -> Iterator[list[Record]]:
-        while self._ready:
-            yield self._ready.pop()
-
-    def _tasks(self, jobs: Sequence[Job]) -> Iterator[ArrayTask]:
-        """Run the system; drawn from by a thread of its own (`sqbench.engine.pool`)."""
-        options = self.run.plan.options
-        jobs_of = {job.item.utterance.id: job for job in jobs}
-        readable = []
-        for job in jobs:
-            if job.item.problem is None:
-                readable.append(job)
-            else:
-                self._lost(job, job.item.problem)
-        batches = (
-            [job.item for job in batch] for batch in in_batches(readable, options.batch_size)
-        )
-        references = self.run.plan.references
-        number = 0
-        for outcome in self.system.reconstruct(batches):
-            job = jobs_of[outcome.item.utterance.id]
-            if isinstance(outcome, Lost):
-                self._lost(job, outcome.reason)
-                continue
-            if (refused := self._refused(outcome)) is not None:
-                self._lost(job, refused)
-                continue
-            if outcome.item.utterance.id in self.wanted:
-                key = (self.decoded.codec_id, outcome.item.utterance.id)
-                self.run.cache.put(key, outcome.estimate, outcome.estimate_rate)
-            if not job.metrics:
-                self._ready.append(self.build.done(job, outcome.coded, ()))
-                continue
-            # Not the arrays: they go to a worker and are not needed here again.
-            self._sent[number] = (job, outcome.coded)
-            number += 1
-            yield ArrayTask(
-                reference=outcome.reference,
-                reference_rate=outcome.reference_rate,
-                estimate=outcome.estimate,
-                estimate_rate=outcome.estimate_rate,
-                metrics=tuple(references[metric.name] for metric in job.metrics),
-                protocol=options.protocol,
-            )
-
-    def _lost(self, job: Job, reason: str) -> None:
-        self.decoded.lost[job.item.utterance.id] = reason
-        self._ready.append(self.build.lost(job, reason))
-
-    def _refused(self, outcome: Reconstruction) -> str | None:
-        """Keep the audio, if asked for; why this clip's cannot be, if it cannot."""
-        plan = self.run.plan
-        if not plan.options.save_audio:
-            return None
-        return save(self.run.writer.path, self.system.name, plan.file_names, outcome)
-
-
-def in_batches(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:
-    """Up to ``size`` jobs, fewer where they are large: a batch is in memory as a whole."""
-    batch: list[Job] = []
-    held = 0
-    for job in jobs:
-        if batch and (len(batch) == size or held + job.item.bytes > BATCH_BYTES):
-            yield batch
-            batch, held = [], 0
-        batch.append(job)
-        held += job.item.bytes
-    if batch:
-        yield batch
 
 
 def _name(codec: Any) -> str:

@@ -15,6 +15,7 @@ from sqbench.errors import InputError
 from sqbench.store import reader
 from sqbench.store.reader import Store
 from sqbench.store.record import Observation, Record, coding_key, score_key
+from sqbench.store.shards import Given, join
 from sqbench.store.writer import AUDIO_FOLDER, RECORDS_FILE, RUN_FILE, line
 
 
@@ -147,17 +148,20 @@ def merge(folders: Sequence[Path], out: Path) -> dict[str, int]:
     """Copy the runs of several results folders into one, equal audio under one id.
 
     Machines that name the same clips differently (an absolute path in a manifest) are told by the
-    content: the id of the first folder that has the clip is taken for all.
+    content: the id of the first folder that has the clip is taken for all. Shards of one run that
+    are all there become that run (`sqbench.store.shards`).
 
     Returns:
-        ``runs`` and ``records`` copied, and ``renamed``: clips that got another id.
+        ``runs`` and ``records`` written, ``renamed``: clips that got another id, and ``joined``:
+        runs that were shards.
 
     Raises:
-        InputError: a folder has no results, or ``out`` holds one of the runs or cannot be written.
+        InputError: a folder has no results, shards are missing, or ``out`` holds one of the runs
+            or cannot be written.
     """
     ids: dict[tuple[str, str], str] = {}
-    done = {"runs": 0, "records": 0, "renamed": 0}
     renamed: set[tuple[str, str]] = set()
+    given: dict[Path, Given] = {}
     for folder in folders:
         paths = list(reader.run_folders(folder, []))
         if not paths:
@@ -171,16 +175,50 @@ def merge(folders: Sequence[Path], out: Path) -> dict[str, int]:
                 )
             names = _names(run, ids)
             renamed |= {(run["source"]["name"], old) for old, new in names.items() if old != new}
+            given[path] = Given(
+                _renamed_run(run, names), [_renamed(text, record, names) for text, record in lines]
+            )
+    joined, missing = join(given.values())
+    if missing:
+        raise InputError(
+            "results merge", expected="every shard", found=f"none of {'; '.join(missing)}",
+            remedy="Run these too, or name all folders.",
+        )  # fmt: skip
+    of_shards = {part for each in joined for part in each.parts}
+    records = 0
+    for path, each in given.items():
+        if each.run["run_id"] not in of_shards:
+            target = out / each.run["run_id"]
             shutil.copytree(path, target)
-            write_json(target / RUN_FILE, _renamed_run(run, names))
-            copied = [
-                text if record is None else _renamed(text, record, names) for text, record in lines
-            ]
-            write_bytes(target / RECORDS_FILE, b"".join(copied))
-            done["runs"] += 1
-            done["records"] += len(lines)
-    done["renamed"] = len(renamed)
-    return done
+            write_json(target / RUN_FILE, each.run)
+            write_bytes(target / RECORDS_FILE, b"".join(text for text, _ in each.lines))
+            records += len(each.lines)
+    for whole in joined:
+        target = out / whole.run["run_id"]
+        write_json(target / RUN_FILE, whole.run)
+        write_bytes(target / RECORDS_FILE, b"".join(whole.lines))
+        records += len(whole.lines)
+        for path, each in given.items():
+            if each.run["run_id"] in whole.parts:
+                _copy_beside(path, target)
+    return {
+        "runs": len(given) - len(of_shards) + len(joined),
+        "records": records,
+        "renamed": len(renamed),
+        "joined": len(of_shards),
+    }
+
+
+def _copy_beside(path: Path, target: Path) -> None:
+    """What a shard has beside its records: audio, and logs under names of their own."""
+    for file in sorted(path.rglob("*")):
+        place = file.relative_to(path)
+        if file.is_dir() or place.as_posix() in (RECORDS_FILE, RUN_FILE):
+            continue
+        if place.parts[0] != AUDIO_FOLDER:
+            place = place.with_name(f"{path.name}-{place.name}")
+        (target / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, target / place)
 
 
 def _names(run: Mapping[str, Any], ids: dict[tuple[str, str], str]) -> dict[str, str]:
@@ -214,18 +252,20 @@ def _renamed_run(run: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
     return {**run, "source": source, **({"tasks": tasks} if tasks else {})}
 
 
-def _renamed(text: bytes, record: Record | Observation, names: Mapping[str, str]) -> bytes:
+def _renamed(
+    text: bytes, record: Record | Observation | None, names: Mapping[str, str]
+) -> reader.Line:
     """A line with its clip's new id, its key too where it can be made again."""
-    new = names.get(record["utterance"], record["utterance"])
-    if new == record["utterance"]:
-        return text
+    new = "" if record is None else names.get(record["utterance"], record["utterance"])
+    if record is None or new == record["utterance"]:
+        return text, record
     found = record.copy()
     found["utterance"] = new
     if found["kind"] != "observation":
         was, now = _key(record), _key(found)
         if was == record["key"]:
             found["key"] = now
-    return line(found).encode()
+    return line(found).encode(), found
 
 
 def _key(record: Record | Observation) -> str:

@@ -38,13 +38,14 @@ _DECODERS = max(2, (os.cpu_count() or 2))
 
 @dataclass(frozen=True)
 class Clip:
-    """Where a file's samples lie in the corpus."""
+    """Where a file's samples lie in the corpus; ``shard`` is the file that it came in, if any."""
 
     name: str
     domain: str
     group: str
     start: int
     length: int
+    shard: int = 0
 
 
 class Corpus:

@@ -42,7 +42,7 @@ class Loader:
         self.length, self.device, self.normalise = length, device, normalise
         self._mapped = corpus.samples
         self._resident: Tensor | None = None
-        if device.type == "cuda":
+        if device.type == "cuda" and isinstance(corpus.samples, np.ndarray):
             free, _ = torch.cuda.mem_get_info(device)
             if corpus.samples.nbytes <= RESIDENT_SHARE * free:
                 self._resident = torch.from_numpy(np.array(corpus.samples)).to(device)
@@ -74,8 +74,13 @@ class Loader:
             stretches = [self._resident[p.start : p.start + p.length] for p in parts]
             return torch.stack([F.pad(s, (0, length - len(s))) for s in stretches]) / 32768.0
         rows = np.zeros((len(parts), length), np.float32)
-        for row, part in zip(rows, parts, strict=True):
-            row[: part.length] = self._mapped[part.start : part.start + part.length]
+        wanted = [slice(part.start, part.start + part.length) for part in parts]
+        if isinstance(self._mapped, np.ndarray):
+            found = [self._mapped[stretch] for stretch in wanted]
+        else:  # decoded now (`sqcodec.train.data.stream`)
+            found = self._mapped.many(wanted)
+        for row, samples in zip(rows, found, strict=True):
+            row[: len(samples)] = samples
         return torch.from_numpy(rows).to(self.device) / 32768.0
 
     def _levelled(self, audio: Tensor) -> Tensor:

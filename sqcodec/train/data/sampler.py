@@ -13,6 +13,7 @@ import numpy as np
 
 from sqcodec.errors import InputError
 from sqcodec.train.data.corpus import Clip
+from sqcodec.train.data.window import Window
 from sqcodec.train.recipes.sections import Data
 
 SPEEDS = ((10, 9), (20, 19), (20, 21), (10, 11))
@@ -81,18 +82,24 @@ class Sampler:
         for name, members in self._clips.items():
             lengths = np.array([clip.length for clip in members], float)
             self._odds[name] = lengths / lengths.sum()
+        self._windows = {
+            name: Window(members, recipe.stream, seed)
+            for name, members in self._clips.items()
+            if recipe.stream
+        }
 
     def batch(self, index: int, size: int) -> list[Crop]:
         """The crops of batch ``index`` (counted over all micro-batches of a run)."""
         rng = np.random.default_rng([self.seed, index])
         turn = self.turn(index) if self.recipe.alternate else None
-        return [self._crop(rng, turn) for _ in range(size)]
+        heard = index * size * self.length
+        return [self._crop(rng, turn, heard) for _ in range(size)]
 
     def turn(self, index: int) -> str:
         """The domain of batch ``index`` where domains take turns."""
         return self._cycle[index % len(self._cycle)]
 
-    def _crop(self, rng: np.random.Generator, domain: str | None) -> Crop:
+    def _crop(self, rng: np.random.Generator, domain: str | None, heard: int) -> Crop:
         recipe = self.recipe
         # Not drawn where it cannot happen, so that older recipes keep their draws.
         if recipe.silence_probability and rng.random() < recipe.silence_probability:
@@ -103,7 +110,7 @@ class Sampler:
             speed = SPEEDS[int(rng.integers(len(SPEEDS)))]
         other, other_gain = None, 0.0
         if rng.random() < recipe.mix_probability:
-            other = self._part(rng, name, self.length)
+            other = self._part(rng, name, self.length, heard)
             other_gain = float(10 ** (rng.uniform(MIX_DB, 0.0) / 20))
         cutoff = 1.0
         if rng.random() < recipe.band_probability:
@@ -111,7 +118,7 @@ class Sampler:
         gain = float(10 ** (rng.uniform(recipe.gain_db, 0.0) / 20) * rng.choice([-1.0, 1.0]))
         wanted = -(-self.length * speed[1] // speed[0])
         return Crop(
-            part=self._part(rng, name, wanted),
+            part=self._part(rng, name, wanted, heard),
             other=other,
             other_gain=other_gain,
             gain=gain,
@@ -119,9 +126,12 @@ class Sampler:
             cutoff=cutoff,
         )
 
-    def _part(self, rng: np.random.Generator, name: str, length: int) -> Part:
-        members = self._clips[name]
-        clip = members[int(rng.choice(len(members), p=self._odds[name]))]
+    def _part(self, rng: np.random.Generator, name: str, length: int, heard: int) -> Part:
+        members, odds = self._clips[name], self._odds[name]
+        if name in self._windows:
+            share = float(self._share[self.domains.index(name)])
+            members, odds = self._windows[name].at(heard * share)
+        clip = members[int(rng.choice(len(members), p=odds))]
         start = int(rng.integers(0, max(1, clip.length - length + 1)))
         return Part(clip.start + start, min(length, clip.length - start))
 

@@ -101,6 +101,10 @@ class Recipe:
                     "data.silence_probability"):  # fmt: skip
             if not 0 <= (value := self.get(key)) <= 1:
                 raise InputError(f"recipe, {key}", expected="0 to 1", found=str(value))
+        if self.data.stream < 0:
+            raise InputError(
+                "recipe, data.stream", expected="0 or more", found=f"{self.data.stream}"
+            )
         weights = self.data.domains.values()
         if weights and not (all(w >= 0 for w in weights) and any(w > 0 for w in weights)):
             raise InputError(

@@ -38,6 +38,7 @@ class Data:
         speed_probability: share that is resampled to another speed (0.9 to 1.1).
         band_probability: share that loses its band above a random cutoff.
         silence_probability: share that is digital silence, so that silence decodes to silence.
+        stream: shards that crops are drawn from at a time (`sqcodec.train.data.window`); 0 for all.
     """
 
     domains: dict[str, float] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Data:
     speed_probability: float = 0.1
     band_probability: float = 0.1
     silence_probability: float = 0.0
+    stream: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,8 +65,8 @@ class Lost:
     reason: str
 
 
-class System(ABC):
-    """Something that reconstructs clips.
+class Subject:
+    """What is evaluated, wherever it is: what it is called, what identifies it, what it costs.
 
     Attributes:
         description: JSON-able, for run records: ``name``, ``sample_rate``, ``frame_rate``,
@@ -102,6 +102,17 @@ class System(ABC):
         """``macs_g`` and ``params_m`` (`sqbench.counting.count`), ``None`` if not to be counted."""
         return {"macs_g": None, "params_m": None}
 
+    def log(self) -> str:
+        """The first traceback and what it printed, if it failed; else nothing."""
+        return ""
+
+    def close(self) -> None:
+        """Give back what is held; some hold nothing."""
+
+
+class System(Subject, ABC):
+    """Something that reconstructs clips, in this process or from it."""
+
     @abstractmethod
     def reconstruct(
         self, batches: Iterator[Sequence[Item]], *, seconds: float | None = None
@@ -113,9 +124,6 @@ class System(ABC):
                 grouped.
             seconds: at most so much of each clip, from its beginning.
         """
-
-    def close(self) -> None:  # noqa: B027 - some hold nothing
-        """Give back what the system holds."""
 
 
 def read_reference(item: Item, seconds: float | None = None) -> tuple[NDArray[np.float64], int]:

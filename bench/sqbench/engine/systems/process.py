@@ -227,6 +227,12 @@ class ProcessRunner:
         finally:
             self._idle.put((device, host))
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that run."""
+        with self._lock:
+            return [host.process.pid for host in self._running if host.alive]
+
     def output(self) -> str:
         """The end of what the processes printed."""
         size = self.log.seek(0, os.SEEK_END)
