@@ -69,8 +69,9 @@ agreement: $(READY)
 		--format csv --plot docs/which-metric.png > .listeners.csv
 	mv .listeners.csv bench/sqbench/agreement/data/listeners.csv
 
-# The site, from docs/ and the docstrings: build/site/index.html, which opens from the disk. Any warning
-# is an error. Its packages are its own, as it reads our code without importing it.
+# The site, from docs/ and the docstrings: build/site/index.html opens from the disk (its search wants a
+# server: python3 -m http.server -d build/site). Any warning
+# is an error. It reads our code without importing it, so its packages are its own.
 docs: .venv-docs/.ready
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 	@echo build/site/index.html
