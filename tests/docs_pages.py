@@ -6,10 +6,11 @@ A block runs unless a comment on the line above it says otherwise:
     <!-- test: file mine.toml -->
     <!-- test: not run: needs the model hub -->
 
-``slow``: with the slow tests only. ``with``: options that are added, to the commands that begin with what
-stands behind ``for`` or else to all, so that these take seconds. ``exits``: the exit status expected of the block's last command. ``file``: the block
-is the content of that file (as a Python block that begins with ``# name.py`` is, without a mark).
-``not run``: why not; its commands must still parse.
+``slow``: with the slow tests only. ``with``: options that are added, to the commands that begin
+with what stands behind ``for`` or else to all, so that these take seconds. ``exits``: the exit
+status expected of the block's last command. ``file``: the block is the content of that file (as a
+Python block that begins with ``# name.py`` is, without a mark). ``not run``: why not; its commands
+must still parse.
 """
 
 from __future__ import annotations

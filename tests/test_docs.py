@@ -13,10 +13,10 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import docs_data
 import pytest
-import yaml
 from docs_pages import DOCS, PAGES, ROOT, Block, blocks, inline_commands, text
 
 from sqbench.cli import main, parser
@@ -24,9 +24,19 @@ from sqbench.cli import main, parser
 SETUP = ("pip", "python3", "git", "export")
 """What prepares a machine: it needs a network, or changes the reader's environment."""
 
-PARSERS = {"sqcodec.train": "sqcodec.train.command", "sqcodec.train.ablation": "sqcodec.train.ablation"}
+PARSERS = {
+    "sqcodec.train": "sqcodec.train.command",
+    "sqcodec.train.ablation": "sqcodec.train.ablation",
+}
 OWN = ("your-codec.md", "your-metric.md")
 """Pages with a test of their own below."""
+
+
+class Printed(NamedTuple):
+    """What a command wrote."""
+
+    out: str
+    err: str
 
 
 @dataclass
@@ -36,12 +46,14 @@ class Page:
     name: str
     folder: Path
     capsys: pytest.CaptureFixture[str]
-    printed: dict[str, pytest.CaptureResult[str]] = field(default_factory=dict)  # type: ignore[type-arg]
+    printed: dict[str, Printed] = field(default_factory=dict)
 
     def run(self, *, slow: bool) -> None:
         """Write the files, run the commands; of slow blocks only if told to."""
         shown = blocks(self.name)
-        docs_data.make(self.folder, "\n".join(f"{b.body} {b.options}" for b in shown if b.language == "sh"))
+        docs_data.make(
+            self.folder, "\n".join(f"{b.body} {b.options}" for b in shown if b.language == "sh")
+        )
         for name in ("tools", "benchmarks"):
             (self.folder / name).symlink_to(ROOT / name)
         for block in shown:
@@ -63,13 +75,46 @@ class Page:
     def run_command(self, words: list[str]) -> int:
         if words[0] == "sqbench":
             status = main(words[1:])
-            out = self.capsys.readouterr()
+            out = Printed(*self.capsys.readouterr())
         else:
             program = [sys.executable] if words[0] == "python" else [words[0]]
             done = subprocess.run([*program, *words[1:]], capture_output=True, text=True)
-            status, out = done.returncode, pytest.CaptureResult(done.stdout, done.stderr)
+            status, out = done.returncode, Printed(done.stdout, done.stderr)
         self.printed[" ".join(words)] = out
         return status
+
+
+def test_marks_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("docs_pages.DOCS", tmp_path)
+    (tmp_path / "page.md").write_text(
+        "<!-- test: slow; with --limit 1 for sqbench run; exits 2 -->\n"
+        "```sh\nsqbench run \\\n  --suite all    # more\nsqbench table results/\n```\n"
+        "```python\n# mine.py\nimport sqbench\n```\n"
+        "<!-- test: not run: with a reason; and more -->\n```sh\nmake it\n```\n"
+        "text `sqbench table`, `sqbench ...`\n"
+    )
+    first, second, third = blocks("page.md")
+    assert (first.slow, first.exits, first.reason) == (True, 2, None)
+    assert first.commands == [
+        ["sqbench", "run", "--suite", "all"],
+        ["sqbench", "table", "results/"],
+    ]
+    assert first.shortened(first.commands[0])[-2:] == ["--limit", "1"]
+    assert first.shortened(first.commands[1]) == first.commands[1]
+    assert (second.file, second.commands) == ("mine.py", [])
+    assert third.reason == "with a reason; and more"
+    assert inline_commands("page.md") == [["sqbench", "table"]]
+    (tmp_path / "page.md").write_text("<!-- test: fast -->\n```sh\nsqbench\n```\n")
+    with pytest.raises(ValueError, match="'fast' is none of"):
+        blocks("page.md")
+
+
+def test_a_command_with_another_exit_status_fails(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = Block(language="sh", body="sqbench table nowhere/\n")
+    with pytest.raises(AssertionError, match="nowhere"):
+        Page("", folder, capsys).run_block(block)
 
 
 @pytest.fixture
@@ -106,25 +151,31 @@ def test_commands_parse(page: str) -> None:
     for words in [*inline_commands(page), *(w for b in blocks(page) for w in b.commands)]:
         if words[0] == "sqbench":
             _parse(words[1:])
-        elif words[:2] == ["python", "-m"] and words[2] in PARSERS:
-            importlib.import_module(PARSERS[words[2]]).parser().parse_args(words[3:])
+        elif words[:2] == ["python", "-m"]:
+            module = importlib.import_module(PARSERS.get(words[2], words[2]))
+            module.parser().parse_args(words[3:])
         elif words[0] == "make":
             assert all(re.search(rf"^{goal}:", makefile, flags=re.M) for goal in words[1:]), words
         elif words[0] == "pip":
             for extra in re.findall(r"\[([\w,-]+)\]", " ".join(words)):
-                assert all(re.search(rf"^{name} = \[", extras, flags=re.M) for name in extra.split(","))
-        elif words[0].startswith("tools/") or words[1:2] and words[1].endswith(".py"):
+                assert all(
+                    re.search(rf"^{name} = \[", extras, flags=re.M) for name in extra.split(",")
+                )
+        elif words[0].startswith("tools/") or (words[1:2] and words[1].endswith(".py")):
             script = words[0] if words[0].startswith("tools/") else words[1]
             named = {b.file for b in blocks(page)}
             assert script in named or (ROOT / script).exists(), words
 
 
 def _parse(words: list[str]) -> None:
+    """Parse, or print something and end with success, as ``--help`` does."""
     bare = all(re.fullmatch("[a-z]+", word) for word in words)  # the name of a command alone
+    status: object = 0
     try:
         assert parser().parse_args([*words, *["--help"] * bare]).handler, words
-    except SystemExit as ended:  # options that print something and end
-        assert ended.code == 0, words
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 0, words
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -144,14 +195,11 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    class Loader(yaml.SafeLoader):
-        """Of a file with tags of mkdocs'."""
-
-    Loader.add_multi_constructor("", lambda loader, suffix, node: None)
-    nav = yaml.load((ROOT / "mkdocs.yml").read_text(), Loader)["nav"]  # noqa: S506 - a safe loader
-    named = re.findall(r"[\w/.-]+\.md", str(nav))
-    assert sorted(n for n in named if not n.startswith("source/")) == PAGES
-    assert all((ROOT / n.removeprefix("source/")).exists() for n in named if n.startswith("source/"))
+    nav = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2].partition("\n\n")[0]
+    named = re.findall(r"([\w/.-]+\.md)$", nav, flags=re.M)
+    assert sorted(name for name in named if not name.startswith("source/")) == PAGES
+    for name in named:
+        assert (ROOT / name.removeprefix("source/")).exists() or name in PAGES, name
 
 
 def test_a_network_of_three_files_from_nothing_to_a_comparison(

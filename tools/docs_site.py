@@ -25,9 +25,7 @@ SOURCE = "source"
 _LANGUAGES = {".py": "python", ".sh": "bash", ".toml": "toml", ".json": "json", ".cff": "yaml"}
 _FENCED = re.compile(r"(^ *```.*?^ *```$|`[^`\n]*`)", flags=re.S | re.M)
 _LINK = re.compile(r"(?<=\]\()([^)\s:#]+)(?=[)#\s])")
-_FORMULA = re.compile(
-    r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', flags=re.S
-)
+_FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', flags=re.S)
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -72,6 +70,11 @@ def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
         ),
         html,
     )
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """The theme's search is a dialog without a name for who does not see it."""
+    return output.replace('role="dialog"', 'role="dialog" aria-label="Search"')
 
 
 def _linked(markdown: str, home: str) -> Iterator[str]:
