@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import soundfile
 from sqbench.data import mini
 
 BUNDLED = Path(__file__).parents[1] / "sqcodec/bundled/sqcodec-6k.safetensors"
+
+SPEAKERS, STYLES, SOUNDS = ("awb", "kal", "slt"), ("neutral", "fast"), ("siren", "rain", "engine")
 
 
 def _clips(folder: Path, count: int, seconds: float = 1.5) -> None:
@@ -27,11 +30,17 @@ def _my_audio(folder: Path) -> None:
 
 
 def _my_data(folder: Path) -> None:
-    """Some of the embedded clips, with their labels."""
+    """Embedded clips with their labels: two of each of three speakers' styles, and of sounds."""
     source = Path(mini.__file__).parent / "mini"
     with (source / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    kept = [row for row in rows if row["dataset"] != "mini_music"][::4]
+    kept, seen = [], Counter[tuple[str, ...]]()
+    for row in rows:
+        group = (row["speaker"], row["style"], row["event"])
+        wanted = row["event"] in SOUNDS or (row["speaker"] in SPEAKERS and row["style"] in STYLES)
+        if wanted and seen[group] < 2:
+            seen[group] += 1
+            kept.append(row)
     for row in kept:
         (folder / row["path"]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source / row["path"], folder / row["path"])

@@ -2,15 +2,15 @@
 
 A block runs unless a comment on the line above it says otherwise:
 
-    <!-- test: slow; with --limit 1 for sqbench run; exits 2 -->
+    <!-- test: slow; with --limit 1 for sqbench run; exits 2 for sqbench run -->
     <!-- test: file mine.toml -->
     <!-- test: not run: needs the model hub -->
 
-``slow``: with the slow tests only. ``with``: options that are added, to the commands that begin
-with what stands behind ``for`` or else to all, so that these take seconds. ``exits``: the exit
-status expected of the block's last command. ``file``: the block is the content of that file (as a
-Python block that begins with ``# name.py`` is, without a mark). ``not run``: why not; its commands
-must still parse.
+``slow``: with the slow tests only. ``with``: options that are added, so that commands take seconds.
+``exits``: the exit status expected, instead of 0. Both are for all commands of the block, or for
+those that begin with what stands behind ``for``. ``file``: the block is the content of that file
+(as a Python block that begins with ``# name.py`` is, without a mark). ``not run``: why not; its
+commands must still parse.
 """
 
 from __future__ import annotations
@@ -41,14 +41,17 @@ class Block:
     body: str
     slow: bool = False
     options: tuple[tuple[str, str], ...] = ()
-    exits: int = 0
+    exits: tuple[tuple[str, str], ...] = ()
     file: str | None = None
     reason: str | None = None
 
     def shortened(self, words: list[str]) -> list[str]:
         """The command with the options that its mark adds."""
-        added = [more for prefix, more in self.options if " ".join(words).startswith(prefix)]
-        return [*words, *shlex.split(" ".join(added))]
+        return [*words, *shlex.split(" ".join(_those_for(words, self.options)))]
+
+    def expected(self, words: list[str]) -> int:
+        """The exit status that the command should have."""
+        return int(["0", *_those_for(words, self.exits)][-1])
 
     @property
     def commands(self) -> list[list[str]]:
@@ -57,6 +60,10 @@ class Block:
             return []
         lines = self.body.replace("\\\n", " ").splitlines()
         return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def _those_for(words: list[str], said: tuple[tuple[str, str], ...]) -> list[str]:
+    return [value for prefix, value in said if " ".join(words).startswith(prefix)]
 
 
 def text(page: str) -> str:
@@ -89,11 +96,10 @@ def _block(language: str, body: str, mark: str | None) -> Block:
         word, _, rest = part.partition(" ")
         if word == "slow" and not rest:
             told["slow"] = True
-        elif word == "with" and rest:
-            more, _, prefix = rest.partition(" for ")
-            told["options"] = (*told.get("options", ()), (prefix, more))
-        elif word == "exits":
-            told["exits"] = int(rest)
+        elif word in ("with", "exits") and rest:
+            value, _, prefix = rest.partition(" for ")
+            name = "options" if word == "with" else "exits"
+            told[name] = (*told.get(name, ()), (prefix, value))
         elif word == "file" and rest:
             told["file"] = rest
         elif part.startswith("not run: "):

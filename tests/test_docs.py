@@ -69,8 +69,9 @@ class Page:
         commands = [words for words in block.commands if words[0] not in SETUP]
         for words in commands:
             status = self.run_command(block.shortened(words))
-            expected = block.exits if words is commands[-1] else 0
-            assert status == expected, f"{words}: {status}\n{[*self.printed.values()][-1].err}"
+            assert status == block.expected(words), (
+                f"{words}: {status}\n{[*self.printed.values()][-1].err}"
+            )
 
     def run_command(self, words: list[str]) -> int:
         if words[0] == "sqbench":
@@ -87,20 +88,21 @@ class Page:
 def test_marks_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("docs_pages.DOCS", tmp_path)
     (tmp_path / "page.md").write_text(
-        "<!-- test: slow; with --limit 1 for sqbench run; exits 2 -->\n"
+        "<!-- test: slow; with --limit 1 for sqbench run; exits 2 for sqbench run -->\n"
         "```sh\nsqbench run \\\n  --suite all    # more\nsqbench table results/\n```\n"
         "```python\n# mine.py\nimport sqbench\n```\n"
         "<!-- test: not run: with a reason; and more -->\n```sh\nmake it\n```\n"
         "text `sqbench table`, `sqbench ...`\n"
     )
     first, second, third = blocks("page.md")
-    assert (first.slow, first.exits, first.reason) == (True, 2, None)
+    assert (first.slow, first.reason) == (True, None)
     assert first.commands == [
         ["sqbench", "run", "--suite", "all"],
         ["sqbench", "table", "results/"],
     ]
     assert first.shortened(first.commands[0])[-2:] == ["--limit", "1"]
     assert first.shortened(first.commands[1]) == first.commands[1]
+    assert [first.expected(words) for words in first.commands] == [2, 0]
     assert (second.file, second.commands) == ("mine.py", [])
     assert third.reason == "with a reason; and more"
     assert inline_commands("page.md") == [["sqbench", "table"]]
