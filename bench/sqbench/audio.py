@@ -11,6 +11,7 @@ Reading is `sqcodec.audiofile`, which the trainer shares. Policies, each stated 
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from contextlib import suppress
@@ -41,6 +42,7 @@ __all__ = [
     "AudioError",
     "Kind",
     "describe_os_error",
+    "encode_flac",
     "first_channel",
     "is_audio",
     "is_length_of",
@@ -82,6 +84,16 @@ def write(path: Path, samples: NDArray[np.floating], rate: int) -> None:
     _write(path, samples, rate, "FLOAT")
 
 
+def encode_flac(samples: NDArray[np.floating], rate: int) -> bytes:
+    """Mono or ``[T, C]`` samples as the content of a 16-bit FLAC file, clipped at full scale."""
+    import soundfile
+
+    stream = io.BytesIO()
+    whole, _ = _pcm16(samples)
+    soundfile.write(stream, whole, rate, format="FLAC", subtype="PCM_16")
+    return stream.getvalue()
+
+
 def write_pcm16(path: Path, samples: NDArray[np.floating], rate: int) -> int:
     """Write mono or ``[T, C]`` samples as a 16-bit WAV, which every player plays.
 
@@ -91,11 +103,17 @@ def write_pcm16(path: Path, samples: NDArray[np.floating], rate: int) -> int:
     Raises:
         InputError: it cannot be written; no part of a file is left.
     """
+    whole, clipped = _pcm16(samples)
+    _write(path, whole, rate, "PCM_16")
+    return clipped
+
+
+def _pcm16(samples: NDArray[np.floating]) -> tuple[NDArray[np.int16], int]:
+    """Rounded samples, and how many lay beyond full scale."""
     # Rounded here: libsndfile, made to clip, rounds towards minus infinity.
     scaled = np.rint(samples.astype(np.float64) * 32768)
-    whole = np.clip(scaled, -32768, 32767)
-    _write(path, whole.astype(np.int16), rate, "PCM_16")
-    return int(np.count_nonzero(np.abs(samples) > 1))
+    whole = np.clip(scaled, -32768, 32767).astype(np.int16)
+    return whole, int(np.count_nonzero(np.abs(samples) > 1))
 
 
 def _write(path: Path, samples: NDArray[np.generic], rate: int, subtype: str) -> None:

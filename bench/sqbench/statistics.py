@@ -133,13 +133,34 @@ def paired(
 
 
 def _resampled_means(values: Values, n_boot: int, rng: np.random.Generator) -> Values:
-    step = max(1, _CHUNK // len(values))
-    means = np.empty(n_boot)
+    return np.concatenate(
+        [values[drawn].mean(axis=1) for drawn in _drawn(len(values), n_boot, rng)]
+    )
+
+
+def draw_counts(count: int, n_boot: int, seed: int, dataset: int) -> Values:
+    """How often each of ``count`` utterances is in a resample of `bootstrap`, ``[n_boot, count]``.
+
+    For many statistics of the same utterances at once.
+
+    Args:
+        dataset: the place of the dataset among those that have utterances.
+    """
+    found = np.zeros((n_boot, count))
+    start = 0
+    for drawn in _drawn(count, n_boot, np.random.default_rng([seed, dataset])):
+        rows = len(drawn)
+        flat = (drawn + count * np.arange(rows)[:, None]).ravel()
+        found[start : start + rows] = np.bincount(flat, minlength=rows * count).reshape(rows, count)
+        start += rows
+    return found
+
+
+def _drawn(count: int, n_boot: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Which utterances are in each resample, ``[resamples, count]``, in parts."""
+    step = max(1, _CHUNK // count)
     for start in range(0, n_boot, step):
-        stop = min(start + step, n_boot)
-        drawn = rng.integers(0, len(values), size=(stop - start, len(values)))
-        means[start:stop] = values[drawn].mean(axis=1)
-    return means
+        yield rng.integers(0, count, size=(min(step, n_boot - start), count))
 
 
 DrawCounts = NDArray[np.float64]

@@ -44,6 +44,14 @@ FLAGS = {
                "--format", "--to"},
     "listen": {"--codec", "--data", "--domain", "--clips", "--utterance", "--seconds", "--out",
                "--weights", "--device"},
+    "report": {
+        "--out", "--site", "--title", "--embed-audio", "--cost", "--bd", "--codec", "--source",
+        "--protocol", "--all-versions",
+    },
+    "plot": {
+        "--out", "--x", "--y", "--paper", "--ci", "--width", "--height", "--dpi", "--codec",
+        "--source", "--protocol", "--all-versions",
+    },
     "doctor": {"--format", "--full", "--all"},
     "fetch": {"--codec", "--revision", "--progress", "--quiet"},
     "encode": {"--out", "--codec", "--weights", "--device"},
@@ -228,3 +236,19 @@ def test_data_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (data / "samples/esc50/bad.wav").write_bytes(b"")
     assert main(["data", "check", str(data)]) == 2
     assert "bad.wav" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["run"], "--metrics"),
+        (["run"], "--evaluators"),
+        (["score", "--ref", "a", "--est", "b"], "--metrics"),
+        (["quantize"], "--quantizer"),
+        (["quantize"], "--bits"),
+        (["agreement", "r.csv"], "--metrics"),
+    ],
+)
+def test_a_list_given_twice_is_one_list(command: list[str], option: str) -> None:
+    found = parser().parse_args([*command, option, "a", option, "b,c"])
+    assert getattr(found, option.lstrip("-")) == "a,b,c"

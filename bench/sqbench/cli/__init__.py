@@ -15,6 +15,8 @@ COMMANDS = (
     "run",
     "table",
     "compare",
+    "report",
+    "plot",
     "results",
     "score",
     "codecs",

@@ -17,6 +17,12 @@ _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What stops every clip, not this one's name alone."""
 
 
+def folder_of(codec: str) -> str:
+    """The name of a codec's folder: its own, or where that is no name of a folder, one like it."""
+    folder = re.sub(r"[/\\\0:]", "_", codec)
+    return f"_{folder}" if folder.strip(".") == "" else folder
+
+
 def save(run: Path, codec: str, names: Mapping[str, str], outcome: Reconstruction) -> str | None:
     """Write what a codec made of a clip.
 
@@ -31,9 +37,7 @@ def save(run: Path, codec: str, names: Mapping[str, str], outcome: Reconstructio
     Raises:
         InputError: nothing can be written at all, such as on a full disk.
     """
-    folder = re.sub(r"[/\\\0:]", "_", codec)
-    root = run / FOLDER / (f"_{folder}" if folder.strip(".") == "" else folder)
-    path = root / names[outcome.item.utterance.id]
+    path = run / FOLDER / folder_of(codec) / names[outcome.item.utterance.id]
     what = f"{outcome.item.utterance.id}: its decoded audio cannot be saved"
     try:
         # As where a file system does not tell upper and lower case, or Unicode forms, apart.

@@ -1,0 +1,1 @@
+"""Results as pages and figures: the report, the leaderboard folder, plots for papers."""
