@@ -6,7 +6,7 @@ READY := .venv/.ready
 # PESQ is C from source, and most of what scoring costs: 1.2 times faster so, with equal scores.
 PESQ_CFLAGS ?= -O3 -march=native -ffp-contract=off
 
-.PHONY: agreement all venv lint types test test-all ray cloud bench bench-train browser crosscheck demo mini clean
+.PHONY: agreement all venv lint types test test-all ray cloud bench bench-train browser crosscheck demo docs mini onnx clean
 
 all: lint types test
 
@@ -90,6 +90,18 @@ agreement: $(READY)
 		--format csv --plot docs/which-metric.png > .listeners.csv
 	mv .listeners.csv bench/sqbench/agreement/data/listeners.csv
 
+# The site, from docs/ and the docstrings: build/site/index.html opens from the disk (its search wants a
+# server: python3 -m http.server -d build/site). Any warning
+# is an error. It reads our code without importing it, so its packages are its own.
+docs: .venv-docs/.ready
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo build/site/index.html
+
+.venv-docs/.ready: requirements/docs.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/docs.txt
+	@touch $@
+
 # A training step against a plain loop over the published network, on this machine, in this run.
 bench-train: $(READY)
 	$(BIN)/python benchmarks/train.py
@@ -99,4 +111,4 @@ mini: $(READY)
 	$(BIN)/python tools/make_mini.py
 
 clean:
-	rm -rf .venv .crosscheck build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-docs .crosscheck build dist .mypy_cache .ruff_cache .pytest_cache

@@ -155,7 +155,10 @@ def _line(values: dict[str, Any]) -> str:
     known = (
         "none has a transcript" if wer is None else f"WER {wer:.1f} % of {values['words']} words"
     )
-    return f"{values['codec']}: {known}, dWER {dwer:.1f} % of {values['words heard']} words"
+    heard = "in the originals no word is heard"
+    if dwer is not None:
+        heard = f"dWER {dwer:.1f} % of {values['words heard']} words"
+    return f"{values['codec']}: {known}, {heard}"
 
 
 if __name__ == "__main__":
