@@ -205,7 +205,8 @@ class SQCodec:
             if not checked.numel():
                 raise InputError("codes", expected="some", found="none")
             batch = checked if checked.ndim == 2 else checked[None]
-            return NormStatistics.of([self._engine.statistics(row[None]) for row in batch])
+            clips = [NormStatistics.of(self._engine.statistics(row[None])) for row in batch]
+            return NormStatistics.mean(clips)
 
     def _length(self, length: Any, tokens: int) -> int:
         available = tokens * self.config.hop

@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sqcodec.errors import InputError
+
 if TYPE_CHECKING:
     from torch import nn
+
+    from sqbench_codecs.streaming import Stream
 
 Waveform = NDArray[np.float32]
 """Mono samples ``[T]``, full scale at 1.0, at the codec's sample rate."""
@@ -143,6 +147,14 @@ class Codec(ABC):
         Lengths are those of the audio that was encoded. A codec with a rate of its own for decoded
         audio returns ``spec.decoded_length(lengths[i])`` samples at that rate.
         """
+
+    def stream(self) -> Stream:
+        """Open a stream for one clip, if this codec can encode and decode piece by piece.
+
+        Raises:
+            InputError: it cannot.
+        """
+        raise InputError(f"codec {self.spec.name}", expected="a codec that streams", found="none")
 
     def blueprint(self) -> Blueprint | None:
         """The network for counting; ``None`` if not neural.

@@ -170,9 +170,7 @@ class Engine:
         kept = list(source.segments())
         return _Source(lambda: iter(kept), size)
 
-    def _staged(
-        self, source: _Source, stage: FoldedStage, rows: int
-    ) -> tuple[_Source, Moments]:
+    def _staged(self, source: _Source, stage: FoldedStage, rows: int) -> tuple[_Source, Moments]:
         """The source behind a decoder stage of ``rows`` steps in all, and statistics taken now."""
         moments = Moments()
         size = rows * 4 * (stage.channels + len(TEConv.kernels))

@@ -15,8 +15,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 from typing import Any
 
@@ -38,13 +39,25 @@ class NormStatistics:
     variances: tuple[tuple[float, ...], ...]
 
     @classmethod
-    def of(cls, clips: Sequence[Sequence[Moments]]) -> NormStatistics:
-        """Means over clips, of which each has the moments ``[B, K]`` of every stage."""
-        stages = list(zip(*clips, strict=True))
+    def of(cls, stages: Sequence[Moments]) -> NormStatistics:
+        """Those of one clip, from the moments ``[1, K]`` of every stage."""
         return cls(
-            means=tuple(_mean([m.mean for m in stage]) for stage in stages),
-            variances=tuple(_mean([m.variance for m in stage]) for stage in stages),
+            means=tuple(_row(moments.mean) for moments in stages),
+            variances=tuple(_row(moments.variance) for moments in stages),
         )
+
+    @classmethod
+    def mean(cls, clips: Sequence[NormStatistics]) -> NormStatistics:
+        """The mean over clips, at least one."""
+        return cls(
+            means=_averages([clip.means for clip in clips]),
+            variances=_averages([clip.variances for clip in clips]),
+        )
+
+    @property
+    def digest(self) -> str:
+        """Eight digits that tell them from others."""
+        return sha256(json.dumps(asdict(self)).encode()).hexdigest()[:8]
 
     def fit(self, model: SQCodecModel) -> bool:
         """Whether they are of a network with these stages."""
@@ -63,10 +76,19 @@ class NormStatistics:
         return cls(means=means, variances=variances)
 
 
-def _mean(values: Sequence[Tensor]) -> tuple[float, ...]:
-    if not values[0].ndim or values[0].ndim < 2:  # a stage without a gate
-        return ()
-    return tuple(torch.cat(list(values)).double().mean(0).tolist())
+_Rows = tuple[tuple[float, ...], ...]
+
+
+def _row(values: Tensor) -> tuple[float, ...]:
+    return tuple(values[0].tolist()) if values.ndim == 2 else ()  # a stage without a gate
+
+
+def _averages(clips: Sequence[_Rows]) -> _Rows:
+    stages = zip(*clips, strict=True)
+    return tuple(
+        tuple(math.fsum(channel) / len(clips) for channel in zip(*stage, strict=True))
+        for stage in stages
+    )
 
 
 @cache

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from sqcodec.inference.engine import Engine
 from sqcodec.inference.folded import single
-from sqcodec.inference.folded_decoder import FoldedGate, FoldedLast, FoldedStage, FoldedDilated
+from sqcodec.inference.folded_decoder import FoldedDilated, FoldedGate, FoldedLast, FoldedStage
 from sqcodec.inference.folded_encoder import FoldedTConv
 from sqcodec.inference.norms import NormStatistics, RunningNorm
 from sqcodec.inference.streamed import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,8 @@ class CodecStream:
         encoder: samples to codes.
         decoder: codes to samples.
         latency: what a stream of this setting waits for, derived from its config.
+        settings: what its audio depends on beyond the codes: seconds that known statistics are
+            worth, and their digest.
     """
 
     def __init__(
@@ -40,6 +43,10 @@ class CodecStream:
             self.encoder = EncoderStream(engine, device)
             self.decoder = DecoderStream(engine, device, statistics, seconds)
         self.latency: Latency = latency(engine.config)
+        self.settings = {
+            "norm_seconds": seconds if math.isfinite(seconds) else "for good",
+            "norm_statistics": statistics.digest if statistics else None,
+        }
 
 
 class _End:
