@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,6 @@ from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from sqbench_codecs.streaming import Stream
 
 Waveform = NDArray[np.float32]
 """Mono samples ``[T]``, full scale at 1.0, at the codec's sample rate."""
@@ -109,6 +107,43 @@ class Blueprint:
 
     build: Callable[[], nn.Module]
     parts: Mapping[str, tuple[str, ...]]
+
+
+class EncoderStream(Protocol):
+    def push(self, samples: Waveform) -> Codes:
+        """The next samples ``[T]`` to codes ``[num_codebooks, n]``, n may be 0."""
+        ...
+
+    def flush(self) -> Codes:
+        """The codes that remain when the clip has ended."""
+        ...
+
+
+class DecoderStream(Protocol):
+    def push(self, codes: Codes) -> Waveform:
+        """The next codes ``[num_codebooks, n]`` to samples ``[T]``, T may be 0."""
+        ...
+
+    def flush(self) -> Waveform:
+        """The samples that remain when the clip has ended."""
+        ...
+
+
+class Stream(Protocol):
+    """One clip through a codec, piece by piece.
+
+    Attributes:
+        latency_s: how far the last sample heard may be ahead of the last one given back, seconds.
+        settings: all that changes the output.
+    """
+
+    latency_s: float
+    settings: Mapping[str, Any]
+
+    @property
+    def encoder(self) -> EncoderStream: ...
+    @property
+    def decoder(self) -> DecoderStream: ...
 
 
 class Codec(ABC):

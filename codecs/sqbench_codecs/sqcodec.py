@@ -110,7 +110,7 @@ class _Stream:
         stream = codec.stream()
         self.encoder, self.decoder = _StreamEncoder(stream.encoder), _StreamDecoder(stream.decoder)
         self.latency_s = stream.latency.seconds
-        self.settings = stream.settings
+        self.settings: Mapping[str, Any] = stream.settings
 
 
 class _StreamEncoder:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,43 +22,6 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"(?P<base>.+?)(?:@|-stream-)(?P<chunk>\d+(?:\.\d+)?)ms")
 LONGEST_MS = 60000.0
-
-
-class EncoderStream(Protocol):
-    def push(self, samples: Waveform) -> Codes:
-        """The next samples ``[T]`` to codes ``[num_codebooks, n]``, n may be 0."""
-        ...
-
-    def flush(self) -> Codes:
-        """The codes that remain when the clip has ended."""
-        ...
-
-
-class DecoderStream(Protocol):
-    def push(self, codes: Codes) -> Waveform:
-        """The next codes ``[num_codebooks, n]`` to samples ``[T]``, T may be 0."""
-        ...
-
-    def flush(self) -> Waveform:
-        """The samples that remain when the clip has ended."""
-        ...
-
-
-class Stream(Protocol):
-    """One clip through a codec, piece by piece.
-
-    Attributes:
-        latency_s: how far the last sample heard may be ahead of the last one given back, seconds.
-        settings: all that changes the output.
-    """
-
-    latency_s: float
-    settings: Mapping[str, Any]
-
-    @property
-    def encoder(self) -> EncoderStream: ...
-    @property
-    def decoder(self) -> DecoderStream: ...
 
 
 class StreamingCodec(Codec):

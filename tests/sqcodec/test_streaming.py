@@ -76,7 +76,7 @@ def test_chunks_give_what_the_whole_does(codec: SQCodec, sizes: Sequence[int]) -
     stream = codec.stream(codec.norm_statistics(codes), norm_seconds=math.inf)
     got, samples = through(stream, audio, sizes)
     assert got.shape == codes.shape
-    assert len(codes.unique()) > 15
+    assert len(set(codes.tolist())) > 15
     # A value that lies on the edge of two levels may be rounded either way.
     assert (got == codes).float().mean() > 0.998
     if torch.equal(got, codes):
@@ -142,7 +142,7 @@ def test_features_are_those_of_the_network(codec: SQCodec) -> None:
     chain = encoder_chain(codec._engine)
     with torch.no_grad():
         want = model.en_encoder(model.encoder(audio[None]))
-        got = [chain.push(part) for part in audio[None].split(500, dim=1)]
+        got = [chain.push(part) for part in torch.split(audio[None], 500, dim=1)]
         got.append(chain.flush(audio[None, :0]))
     assert (torch.cat(got, dim=1) - want).abs().max() < 1e-4
 

@@ -66,8 +66,8 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parse.add_argument(
         "--streaming", type=float, metavar="CHUNK_MS",
-        help="codecs in streams, in chunks of so many ms: each an operating point of its own, which "
-        "can also be named (sqcodec-6k@20ms)",
+        help="codecs in streams, in chunks of so many ms: operating points of their own, which can "
+        "also be named (sqcodec-6k@20ms)",
     )  # fmt: skip
     parse.add_argument("--seed", type=int, default=0, help="of random numbers (default: 0)")
     parse.add_argument("--save-audio", action="store_true", help="keep every decoded clip")

@@ -213,7 +213,7 @@ def _notes(rows: Sequence[CostRow], convention: Convention) -> Iterator[str]:
     if any(row.speed and row.speed.stream for row in rows):
         yield (
             "Latency: by which a stream is behind, from its structure, computing and chunks aside. "
-            "First: from the first sample in to the first one out, in whole chunks, with computing. "
+            "First: from the first sample in to the first out, in whole chunks, with computing. "
             "Chunk: seconds of computing a second of a chunk, both ways, median and 95 %."
         )
 
