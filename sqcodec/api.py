@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from operator import index
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import ArrayLike
@@ -19,9 +20,12 @@ from sqcodec.errors import InputError
 from sqcodec.inference.engine import Engine
 from sqcodec.inference.norms import NormStatistics, known_statistics
 from sqcodec.inference.streaming import NORM_SECONDS, CodecStream
-from sqcodec.isolation import isolated
+from sqcodec.isolation import isolated, thread_defaults
 from sqcodec.model import SQCodecModel
 from sqcodec.weights import WeightsInfo, load_weights
+
+if TYPE_CHECKING:
+    from sqcodec.inference.onnx_export import OnnxFiles
 
 
 class SQCodec:
@@ -207,6 +211,28 @@ class SQCodec:
             batch = checked if checked.ndim == 2 else checked[None]
             clips = [NormStatistics.of(self._engine.statistics(row[None])) for row in batch]
             return NormStatistics.mean(clips)
+
+    def export_onnx(
+        self, folder: str | os.PathLike[str], *, int8: bool = False
+    ) -> OnnxFiles:
+        """Write ``encoder.onnx`` and ``decoder.onnx``; `sqcodec.inference.onnx_export` has how to
+        use them. Needs the extra ``onnx``.
+
+        Args:
+            folder: where to.
+            int8: store the weights as 8-bit integers: a quarter of the size, other values.
+
+        Raises:
+            InputError: a package is missing, the codec is not on a CPU, or the folder cannot be
+                written to.
+        """
+        from sqcodec.inference.onnx_export import export
+
+        if self.device.type != "cpu":
+            raise InputError("export to ONNX", expected="a codec on a CPU", found=str(self.device))
+        # Without the process's settings of `isolated`, which the exporter cannot have half set.
+        with thread_defaults(self.device):
+            return export(self._engine, Path(folder), int8=int8, weights=self.weights.sha256)
 
     def _length(self, length: Any, tokens: int) -> int:
         available = tokens * self.config.hop

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sqbench_codecs.base import Blueprint, Codec, CodecSpec, Codes, Waveform, Weights
-from sqbench_codecs.catalogue import CodecEntry
+from sqbench_codecs.catalogue import CodecEntry, load_codec
 from sqbench_codecs.pretrained import split_revision
 from sqcodec.errors import InputError
 
@@ -159,6 +159,18 @@ class TrainedSQCodec(SQCodecAdapter):
     def settings(self) -> Mapping[str, Any]:
         # The name alone would be that of two networks, where a config was changed.
         return {"config": self.codec.config.to_dict()}
+
+
+def load_sqcodec(name: str, weights: str = "auto") -> SQCodecAdapter:
+    """The codec of that name, on a CPU.
+
+    Raises:
+        InputError: it is no SQCodec.
+    """
+    codec = load_codec(name, weights=weights)
+    if not isinstance(codec, SQCodecAdapter):
+        raise InputError(f"codec {name!r}", expected="a setting of SQCodec, or `sqcodec`")
+    return codec
 
 
 def blueprint(spec: CodecSpec, *, config: str) -> Blueprint:
