@@ -212,9 +212,7 @@ class SQCodec:
             clips = [NormStatistics.of(self._engine.statistics(row[None])) for row in batch]
             return NormStatistics.mean(clips)
 
-    def export_onnx(
-        self, folder: str | os.PathLike[str], *, int8: bool = False
-    ) -> OnnxFiles:
+    def export_onnx(self, folder: str | os.PathLike[str], *, int8: bool = False) -> OnnxFiles:
         """Write ``encoder.onnx`` and ``decoder.onnx``; `sqcodec.inference.onnx_export` has how to
         use them. Needs the extra ``onnx``.
 

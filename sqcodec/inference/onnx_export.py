@@ -99,7 +99,11 @@ def export(engine: Engine, folder: Path, *, int8: bool, weights: str) -> OnnxFil
 
 
 def _traced(
-    network: torch.nn.Module, example: torch.Tensor, names: tuple[str, str], multiple: int, most: int
+    network: torch.nn.Module,
+    example: torch.Tensor,
+    names: tuple[str, str],
+    multiple: int,
+    most: int,
 ) -> Any:
     """The network as an ONNX model, for any whole number of windows."""
     windows = torch.export.Dim("windows", min=1, max=most)
