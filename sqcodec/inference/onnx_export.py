@@ -1,10 +1,10 @@
 """The codec as two ONNX files, for runtimes without torch.
 
 ``encoder.onnx`` takes ``audio`` ``[1, T]``, float32, and gives ``codes`` ``[1, N]``, int64;
-``decoder.onnx`` the other way round. T is any whole number of `SQCodecConfig.pad_multiple`: whoever
-calls pads the audio with zeros on the right, as `SQCodec.encode` does, and cuts what is decoded. How
-much, and the sample rate, are in the files' metadata. One clip at a time, up to 8 minutes, beyond
-which the positions of the published upsampling are not followed.
+``decoder.onnx`` the other way round. T is any whole number of `SQCodecConfig.pad_multiple`: who
+calls pads the audio with zeros on the right, as `SQCodec.encode` does, and cuts what is decoded.
+How much, and the sample rate, are in the files' metadata. One clip at a time, up to 8 minutes,
+beyond which the positions of the published upsampling are not followed.
 """
 
 from __future__ import annotations

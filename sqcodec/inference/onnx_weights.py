@@ -15,9 +15,10 @@ def to_int8(model: Any) -> None:
     """Replace the weights of products and dense convolutions of a ModelProto, in place.
 
     Each output channel has a scale, which takes its largest weight to 127; there is no zero point.
-    A node ``DequantizeLinear`` makes float32 of them again.
+    A cast and a product make float32 of them again, once, when a runtime folds constants. (For
+    ``DequantizeLinear`` onnxruntime has kernels of its own, which round what comes in as well.)
     """
-    from onnx import helper, numpy_helper
+    from onnx import TensorProto, helper, numpy_helper
 
     graph = model.graph
     weights = {tensor.name: tensor for tensor in graph.initializer}
@@ -34,11 +35,11 @@ def to_int8(model: Any) -> None:
         graph.initializer.remove(weights[name])
         graph.initializer.append(numpy_helper.from_array(stored, f"{name}_int8"))
         graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
-        added.append(
-            helper.make_node(
-                "DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], axis=axis
-            )
-        )
+        whole = f"{name}_whole"
+        added += [
+            helper.make_node("Cast", [f"{name}_int8"], [whole], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [whole, f"{name}_scale"], [name]),
+        ]
     nodes = [*added, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
@@ -53,8 +54,9 @@ def _channels(node: Any) -> int:
 
 
 def quantized(values: NDArray[Any], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Integers of the shape of ``values``, and the scale of each channel of ``axis``."""
+    """Integers of the shape of ``values``, and the scale of each channel of ``axis``, to multiply
+    them with."""
     others = tuple(i for i in range(values.ndim) if i != axis)
     largest = np.abs(values).max(axis=others, keepdims=True)
     scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-    return np.rint(values / scale).astype(np.int8), scale.reshape(-1)
+    return np.rint(values / scale).astype(np.int8), scale

@@ -31,8 +31,8 @@ def add(commands: Any) -> None:
     )
     parse.add_argument(
         "--robustness", action="store_true",
-        help="instead: how many codes stay under noise, gain, a band limit, resampling, generations "
-        "of coding, and whether batch, chunks, bfloat16 and device change any; nothing is kept",
+        help="instead: how many codes change under noise, gain, a band limit, resampling, "
+        "generations of coding, and by batch, chunks, bfloat16 and device; nothing is kept",
     )  # fmt: skip
     parse.add_argument("--format", choices=("table", "csv", "json"), default="table")
     parse.set_defaults(handler=handle)

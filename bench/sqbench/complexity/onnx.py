@@ -1,4 +1,4 @@
-"""An exported SQCodec under onnxruntime beside the codec itself: equal codes, audio, speed, size."""
+"""An exported SQCodec under onnxruntime beside the codec itself: codes, audio, speed, size."""
 
 from __future__ import annotations
 

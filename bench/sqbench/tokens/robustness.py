@@ -1,7 +1,7 @@
 """Whether tokens are those of the audio, or of how it was handed over.
 
-Each clip is encoded as it is, then changed (`changes`), decoded and encoded again five times, and in
-ways that should not count: beside another clip, in two parts, in bfloat16, on a GPU.
+Each clip is encoded as it is, then changed (`changes`), decoded and encoded again five times, and
+in ways that should not count: beside another clip, in two parts, in bfloat16, on a GPU.
 """
 
 from __future__ import annotations
