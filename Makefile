@@ -1,6 +1,7 @@
 # `make demo` and `make test` set everything up by themselves; both are quick the second time.
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO := .venv/.demo
 READY := .venv/.ready
 # PESQ is C from source, and most of what scoring costs: 1.2 times faster so, with equal scores.
 PESQ_CFLAGS ?= -O3 -march=native -ffp-contract=off
@@ -11,19 +12,27 @@ all: lint types test
 
 venv: $(READY)
 
-$(READY): requirements/lock.txt requirements/no-deps.txt pyproject.toml
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# What the demo needs, and no more: no C++ compiler, no test tools.
+$(DEMO): requirements/demo.txt requirements/no-deps.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
-	CFLAGS="$(PESQ_CFLAGS)" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--no-cache-dir --no-binary pesq $$(grep '^pesq==' requirements/lock.txt)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/lock.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/no-deps.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	CFLAGS="$(PESQ_CFLAGS)" $(PIP) install --no-cache-dir --no-binary pesq \
+		$$(grep '^pesq==' requirements/demo.txt)
+	$(PIP) install -r requirements/demo.txt
+	$(PIP) install --no-deps -r requirements/no-deps.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The rest of the lock: every codec's package, perceptual metrics (a C++ compiler), tests, lint, types.
+$(READY): $(DEMO) requirements/lock.txt
+	$(PIP) install -r requirements/lock.txt
 	@touch $@
 
 # The main job, offline: bundled weights, embedded data, a table of signal metrics; then what
 # recognisers make of twenty clips of each set, in a folder of its own as its rows are of fewer clips.
-demo: $(READY)
+demo: $(DEMO)
 	$(BIN)/sqbench run --codec sqcodec-6k --codec opus-6k --codec identity \
 		--suite signal --data mini --weights bundled --out results/demo
 	$(BIN)/sqbench table results/demo

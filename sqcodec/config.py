@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqcodec.errors import InputError
+from sqcodec.typed import FieldError, convert, read_toml
 
 _ALIASES = {
     "750": "0k75bps",
@@ -141,7 +142,8 @@ class SQCodecConfig:
         """Build from plain values.
 
         Raises:
-            InputError: a field is missing or unknown; ``origin`` names where it came from.
+            InputError: a field is missing, unknown or of another type; ``origin`` names
+                where it came from.
         """
         known = {field.name for field in fields(cls)}
         optional = {field.name for field in fields(cls) if field.default is not MISSING}
@@ -152,10 +154,12 @@ class SQCodecConfig:
                 expected=f"fields {', '.join(sorted(known))}",
                 found=f"missing {missing}, unknown {extra}",
             )
-        plain: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        return cls(**plain)
+        try:
+            return convert(values, cls)
+        except FieldError as error:
+            raise InputError(
+                f"{origin}, {error.path}", expected=error.expected, found=error.found
+            ) from None
 
 
 def list_configs() -> list[str]:
@@ -195,20 +199,7 @@ def read_config(path: Path) -> SQCodecConfig:
         InputError: no such file, no TOML, a field missing, unknown or of another type, or the name
             of a published setting.
     """
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(str(path), expected="a config", found=error.strerror or "") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(str(path), expected="TOML in UTF-8", found=str(error)) from None
-    like = load_config(_NAMES[0]).to_dict()
-    for key, value in values.items():
-        example = like.get(key, value)
-        whole = not isinstance(value, list) or all(type(part) is int for part in value)
-        if type(value) is not type(example) or not whole:
-            raise InputError(
-                f"{path}, {key}", expected=f"a value such as {example!r}", found=repr(value)
-            )
+    values = read_toml(path, expected="a config")
     config = SQCodecConfig.from_dict(values, origin=str(path))
     if config.name in _NAMES:
         expected = "a name that no published setting has"

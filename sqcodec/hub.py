@@ -89,3 +89,31 @@ def download(repo: str, names: Sequence[str], commit: str) -> dict[str, Path]:
             ) from error
         files[name] = Path(path)
     return files
+
+
+def snapshot(
+    repo: str, revision: str | None = None, *, files: Sequence[str] = (), expected: str, remedy: str
+) -> Path:
+    """A repository, or its ``files`` alone, in the hub's cache; the folder's name is the commit.
+
+    Args:
+        expected: what it should be, for the message; ``remedy`` likewise.
+
+    Raises:
+        InputError: it is no name that a repository can have, or it cannot be fetched.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(files) or None))
+    except Exception as error:  # of whichever HTTP library is below
+        first = next(iter(str(error).strip().splitlines()), "no reason given").rstrip(".")
+        if isinstance(error, HFValidationError):
+            first = "no such folder, and no name that a repository can have"
+        raise InputError(
+            repo if revision is None else f"{repo}@{revision}",
+            expected=expected,
+            found=f"{type(error).__name__}: {first}",
+            remedy=remedy,
+        ) from error

@@ -29,7 +29,7 @@ class Loudness(Evaluator):
     batch_size = 3
     pause_s = 0.0
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         found = []
         for waveform in waveforms:
             time.sleep(self.pause_s)
@@ -70,7 +70,7 @@ class Speller(Evaluator):
     name = "speller"
     sample_rate = 8000
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         return [{"hypothesis": "a cat" if w.any() else ""} for w in waveforms]
 
 
@@ -90,7 +90,7 @@ class Blank(Evaluator):
     name = "blank"
     sample_rate = 8000
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         from sqbench.tasks.embeddings import pack
 
         return [{"whole": pack(np.abs(np.fft.rfft(w, 64))[:16] + 1e-3)} for w in waveforms]

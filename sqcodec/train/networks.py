@@ -15,7 +15,7 @@ from sqcodec.config import SQCodecConfig
 from sqcodec.model import SQCodecModel
 from sqcodec.train.discriminator import Discriminator
 from sqcodec.train.distributed import World
-from sqcodec.train.optimizers import Optimizer, optimizer_of
+from sqcodec.train.optimizers import AnyOptimizer, optimizer_of
 from sqcodec.train.precision import resolve
 from sqcodec.train.recipes.recipe import Recipe
 from sqcodec.train.recipes.schedule import values_at
@@ -37,7 +37,7 @@ class Learner:
         module: nn.Module,
         core: nn.Module,
         wrapped: nn.Module,
-        optimizer: Optimizer,
+        optimizer: AnyOptimizer,
         clip_norm: float,
     ) -> None:
         self.module, self.wrapped, self.optimizer = module, wrapped, optimizer

@@ -11,7 +11,7 @@ from torch import nn
 from sqcodec.train.recipes.recipe import Recipe
 
 
-class Optimizer(Protocol):
+class AnyOptimizer(Protocol):
     """What a learner needs of an optimiser."""
 
     @property
@@ -55,7 +55,7 @@ class Several:
             part.load_state_dict(state)
 
 
-def optimizer_of(module: nn.Module, recipe: Recipe, weight_decay: float, kind: str) -> Optimizer:
+def optimizer_of(module: nn.Module, recipe: Recipe, weight_decay: float, kind: str) -> AnyOptimizer:
     """The optimiser of a network's trainable parameters.
 
     Args:

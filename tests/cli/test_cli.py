@@ -228,3 +228,19 @@ def test_data_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (data / "samples/esc50/bad.wav").write_bytes(b"")
     assert main(["data", "check", str(data)]) == 2
     assert "bad.wav" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["run"], "--metrics"),
+        (["run"], "--evaluators"),
+        (["score", "--ref", "a", "--est", "b"], "--metrics"),
+        (["quantize"], "--quantizer"),
+        (["quantize"], "--bits"),
+        (["agreement", "r.csv"], "--metrics"),
+    ],
+)
+def test_a_list_given_twice_is_one_list(command: list[str], option: str) -> None:
+    found = parser().parse_args([*command, option, "a", option, "b,c"])
+    assert getattr(found, option.lstrip("-")) == "a,b,c"

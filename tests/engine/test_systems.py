@@ -402,7 +402,10 @@ def test_names_with_weights(name: str, parts: tuple[str, str | None]) -> None:
     assert split_weights(name) == parts
 
 
-def test_killed_at_any_moment(data: str, plain: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "count", [3, pytest.param(20, marks=pytest.mark.slow)], ids=["one of each", "twenty"]
+)
+def test_killed_at_any_moment(data: str, plain: Path, tmp_path: Path, count: int) -> None:
     """Parent, host or worker: the same command ends where an undisturbed run does."""
     slow = plain.with_name("slow.py")
     slow.write_text(PLAIN + "\nclass Slow(Plain):\n    spec = spec('slow')\n"
@@ -412,8 +415,9 @@ def test_killed_at_any_moment(data: str, plain: Path, tmp_path: Path) -> None:
     assert run(*command, "--out", tmp_path / "whole").returncode == 0
     whole = stripped(tmp_path / "whole")
     rng = random.Random(0)
-    for victim in ("parent", "host", "worker"):
-        out = tmp_path / victim
+    for number in range(count):
+        victim = ("parent", "host", "worker")[number % 3]
+        out = tmp_path / f"{victim}-{number}"
         process = subprocess.Popen(
             [sys.executable, "-m", "sqbench", "run", "--domain", "general", "--metrics", "si-sdr",
              "--workers", "1", *map(str, command), "--out", str(out)],
@@ -422,11 +426,11 @@ def test_killed_at_any_moment(data: str, plain: Path, tmp_path: Path) -> None:
         deadline = time.monotonic() + 60
         while not list(out.glob("*/records.jsonl")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        time.sleep(rng.random())
+        time.sleep(2 * rng.random())
         _kill(victim, process.pid)
         process.wait(120)
         assert run(*command, "--out", out).returncode == 0
-        assert stripped(out) == whole, victim
+        assert stripped(out) == whole, f"{victim} at moment {number}"
 
 
 def _kill(victim: str, parent: int) -> None:

@@ -16,7 +16,7 @@ from sqbench.cli import main
 from sqbench.quantization import checks, matrix, page, plots, record, tables
 from sqbench.quantization.build import shape
 from sqbench.quantization.cell import Cell
-from sqbench.quantization.experiment import Trial
+from sqbench.quantization.experiment import QuantizationTrial
 from sqbench.quantization.run import grouped, run
 from sqbench.quantization.verdict import NOT_RUN
 from sqbench.store import aggregate
@@ -49,7 +49,7 @@ class Notes:
     def start(self, todo: int, total: int, work: float) -> None:
         self.todo = todo
 
-    def trained(self, cell: Cell, trials: Sequence[Trial]) -> None:
+    def trained(self, cell: Cell, trials: Sequence[QuantizationTrial]) -> None:
         self.labels.append(cell.label)
 
     def failed(self, cell: Cell, reason: str) -> None:
@@ -118,7 +118,7 @@ _broken = int  # of a tuple: a TypeError in the worker
 
 
 def test_trials_survive_the_store(tmp_path: Path) -> None:
-    trial = Trial(
+    trial = QuantizationTrial(
         seed=4, values={"snr_db": None, "growth": 2.5}, reasons={"snr_db": "left"}, cpu_s=1.5
     )
     with RunWriter(tmp_path, record.run_description(CELLS, [4], "", {})) as writer:
@@ -330,10 +330,10 @@ def test_behaviour_of_the_extended_matrix(tmp_path: Path) -> None:
     assert not [v for v in verdicts if v.fails or v.measured == NOT_RUN]
 
 
-def _trial(seed: int, snr_db: float | None, **more: float) -> Trial:
+def _trial(seed: int, snr_db: float | None, **more: float) -> QuantizationTrial:
     values: dict[str, float | None] = {"snr_db": snr_db, "entropy_bits": 3.0, "usage": 0.9,
                                        "train_test_gap_db": 0.0, **more}  # fmt: skip
     reasons = (
         {} if snr_db is not None else {"snr_db": "training left the finite numbers by step 50"}
     )
-    return Trial(seed=seed, values=values, reasons=reasons)
+    return QuantizationTrial(seed=seed, values=values, reasons=reasons)

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from sqbench.quantization.draws import Draws
-from sqbench.quantization.sources import CORRELATION, DEGREES, SOURCES, Alphabet, Source
+from sqbench.quantization.sources import CORRELATION, DEGREES, SOURCES, Alphabet, SimulatedSource
 
 
-def _source(name: str, seeds: list[int]) -> Source:
+def _source(name: str, seeds: list[int]) -> SimulatedSource:
     draws = Draws(seeds, "source")
     if name == "alphabet":
         return Alphabet(draws, 5, 8)

@@ -14,14 +14,14 @@ from sqbench.store import aggregate
 from sqbench.store import reader as store
 from sqbench.store.reader import Store
 from sqbench.store.record import Record
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 from sqcodec.errors import InputError
 
 A = make.describe("codec-a")
 B = make.describe("codec-b")
 
 
-def only_row(loaded: Store, **options: Any) -> Row:
+def only_row(loaded: Store, **options: Any) -> ResultRow:
     (row,) = aggregate.rows(loaded, **options)
     return row
 

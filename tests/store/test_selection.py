@@ -11,19 +11,19 @@ import results_factory as make
 from sqbench.store import aggregate
 from sqbench.store import reader as store
 from sqbench.store.record import Record
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 from sqbench.store.selection import in_force
 
 A = make.describe("codec-a")
 B = make.describe("codec-b")
 
 
-def row_of(path: Path) -> Row:
+def row_of(path: Path) -> ResultRow:
     (row,) = aggregate.rows(store.load(path))
     return row
 
 
-def values(row: Row) -> dict[str, float | None]:
+def values(row: ResultRow) -> dict[str, float | None]:
     return {key: cell.value for key, cell in row.cells.items()}
 
 
@@ -185,7 +185,7 @@ def test_records_without_a_usable_run_are_not_shown(tmp_path: Path) -> None:
     loaded = store.load(tmp_path)
     assert aggregate.rows(loaded) == []
     assert len(loaded.problems) == 2
-    assert any("source.selection null" in problem for problem in loaded.problems)
+    assert any("source.selection nothing" in problem for problem in loaded.problems)
 
 
 def test_a_whole_run_is_the_base_whatever_was_before() -> None:

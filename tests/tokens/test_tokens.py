@@ -20,7 +20,7 @@ from sqbench.engine.systems.codec import inline
 from sqbench.tokens import report
 from sqbench.tokens.records import load
 from sqbench.tokens.run import tokenize
-from sqbench.tokens.statistics import Clip, book, pooled, same
+from sqbench.tokens.statistics import ClipTokens, book, pooled, same
 from sqbench_codecs import Codec, CodecSpec, Codes, Waveform, load_codec
 from sqcodec.errors import InputError
 
@@ -91,8 +91,8 @@ def test_agreement_counts_codes_that_lie_over_each_other() -> None:
 
 def test_pooling_adds_clips_up() -> None:
     clips = [
-        Clip(codes=np.array([[0, 1]]), seconds=0.5, probes={"re-encode": (1, 2)}),
-        Clip(codes=np.array([[2, 3, 3, 3]]), seconds=1.5, probes={"re-encode": (4, 4)}),
+        ClipTokens(codes=np.array([[0, 1]]), seconds=0.5, probes={"re-encode": (1, 2)}),
+        ClipTokens(codes=np.array([[2, 3, 3, 3]]), seconds=1.5, probes={"re-encode": (4, 4)}),
     ]
     found = pooled(clips, (8,))
     assert (found.clips, found.frames, found.seconds) == (2, 6, 2.0)
@@ -145,7 +145,7 @@ def test_failures_are_reasons_and_are_tried_again(data: Path, tmp_path: Path) ->
 def test_damaged_lines_cost_themselves(data: Path, tmp_path: Path) -> None:
     selection = select(open_source(str(data)), ())
     count = len(list(tokenize(inline(Blocks()), selection, tmp_path)))
-    (path,) = (tmp_path / "tokens").iterdir()
+    (path,) = (tmp_path / "tokens").glob("*.jsonl")
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]) + b"[]\n" + lines[-1][:100])
     found = load(tmp_path)
@@ -174,3 +174,26 @@ def test_the_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert codec["books"][0]["size"] == 256
     assert main(["tokens", "--out", out, "--codec", "silence", "--data", str(data)]) == 2
     assert "Re-encoded" in capsys.readouterr().out
+
+
+def test_clips_that_left_the_data_do_not_count(data: Path, tmp_path: Path) -> None:
+    def encode(limit: int | None = None) -> set[str]:
+        selection = select(open_source(str(data)), (), limit)
+        for _ in tokenize(inline(Blocks()), selection, tmp_path):
+            pass
+        return {record.utterance for record in load(tmp_path).records.values()}
+
+    clips = encode()
+    assert encode(limit=1) == clips
+    gone = sorted(data.rglob("*.wav"))[0]
+    gone.unlink()
+    left = encode()
+    assert len(left) == len(clips) - 1
+    assert left < clips
+
+
+def test_a_selection_that_cannot_be_read_is_named(data: Path, tmp_path: Path) -> None:
+    list(tokenize(inline(Blocks()), select(open_source(str(data)), ()), tmp_path))
+    (tmp_path / "tokens" / "selections.json").write_text('{"slt": {"a": 3}}')
+    with pytest.raises(InputError, match=r"selections\.json.*slt\.a 3, expected a text"):
+        load(tmp_path)

@@ -18,7 +18,7 @@ from sqbench.report.grid import NOTHING, Grid, GridCell, Head
 from sqbench.store import reader as stores
 from sqbench.store.aggregate import Failures
 from sqbench.store.aggregate import rows as aggregate_rows
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 from sqcodec.config import SQCodecConfig
 from sqcodec.train.ablation import BASELINE, EXTRA, RESULTS, ROWS, read_summary
 from sqcodec.train.recipes.recipe import load_recipe
@@ -169,7 +169,7 @@ def _rows(
     failures: Failures,
     source: str | None,
     protocol: str | None,
-) -> dict[str, Row]:
+) -> dict[str, ResultRow]:
     """The results of the weights that each row has now, all on one source."""
     found = [
         row
@@ -195,7 +195,7 @@ def _rows(
     return rows
 
 
-def _values(row: Row, trained: Mapping[str, Any]) -> dict[str, float | None]:
+def _values(row: ResultRow, trained: Mapping[str, Any]) -> dict[str, float | None]:
     config = SQCodecConfig.from_dict(dict(trained["config"]))
     cells = {key: cell.value for key, cell in row.cells.items()}
     field = config.pad_multiple / config.sample_rate
@@ -203,7 +203,7 @@ def _values(row: Row, trained: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _line(
-    name: str, row: Row, trained: Mapping[str, Any], base: Mapping[str, float | None]
+    name: str, row: ResultRow, trained: Mapping[str, Any], base: Mapping[str, float | None]
 ) -> Line:
     absolute = _values(row, trained)
     values = dict(absolute)
@@ -236,7 +236,7 @@ def _published() -> Iterator[Line]:
 
 
 def _notes(
-    rows: Sequence[Row],
+    rows: Sequence[ResultRow],
     trained: Mapping[str, Mapping[str, Any]],
     lines: Sequence[Line],
     failures: Failures,

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 from sqbench.agreement.ratings import SPLITS, Ratings
 from sqbench.agreement.run import Scores
-from sqbench.agreement.statistics import MARGIN, Agreement, Estimate, agreement
+from sqbench.agreement.statistics import MARGIN, Agreement, AgreementEstimate, agreement
 from sqbench.errors import InputError
 from sqbench.metrics import catalogue
 from sqbench.report.grid import NOTHING, Grid, GridCell, Head
@@ -220,7 +220,7 @@ def _parts(ratings: Ratings, groups: Mapping[str, Sequence[str]]) -> dict[str, l
     return parts
 
 
-def _cell(estimate: Estimate, *, interval: bool = True) -> GridCell:
+def _cell(estimate: AgreementEstimate, *, interval: bool = True) -> GridCell:
     if estimate.value is None:
         return GridCell(text=NOTHING)
     low, high = estimate.interval.low, estimate.interval.high

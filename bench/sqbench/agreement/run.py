@@ -31,7 +31,7 @@ from sqbench.store.writer import RunWriter
 KIND: Literal["rated"] = "rated"
 
 
-class Monitor(Protocol):
+class AgreementMonitor(Protocol):
     """Who watches a run."""
 
     def start(self, todo: int, total: int) -> None:
@@ -96,7 +96,7 @@ class _Hashed:
 
 
 def score(
-    ratings: Ratings, metrics: Sequence[str], out: Path, monitor: Monitor, *,
+    ratings: Ratings, metrics: Sequence[str], out: Path, monitor: AgreementMonitor, *,
     workers: int = 1, protocol: str = DEFAULT, command: str = "",
 ) -> Scores:  # fmt: skip
     """Score the stimuli of a table that ``out`` has no scores of.

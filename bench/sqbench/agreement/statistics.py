@@ -26,7 +26,7 @@ _CHUNK = 1 << 22  # numbers held at once by comparisons of conditions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class AgreementEstimate:
     """A statistic and its 95 % interval; no value where the data cannot tell."""
 
     value: float | None
@@ -55,11 +55,11 @@ class Agreement:
     conditions: int
     undefined: int
     pairs: int
-    accuracy: Estimate
-    spearman: Estimate
-    kendall: Estimate
-    condition_spearman: Estimate
-    condition_kendall: Estimate
+    accuracy: AgreementEstimate
+    spearman: AgreementEstimate
+    kendall: AgreementEstimate
+    condition_spearman: AgreementEstimate
+    condition_kendall: AgreementEstimate
 
 
 def agreement(
@@ -186,13 +186,15 @@ def _of_conditions(x: Array, y: Array) -> tuple[Array, Array]:
     return spearman, kendall
 
 
-def _estimate(found: Array, why: str) -> Estimate:
+def _estimate(found: Array, why: str) -> AgreementEstimate:
     """The first is the value, the others its resamples."""
     value = float(found[0]) if np.isfinite(found[0]) else None
     resampled = found[1:][np.isfinite(found[1:])]
     if value is None:
-        return Estimate(value=None, interval=Interval(low=None, high=None, reason="no value"))
+        return AgreementEstimate(
+            value=None, interval=Interval(low=None, high=None, reason="no value")
+        )
     if why or not resampled.size:
-        return Estimate(value=value, interval=Interval(low=None, high=None, reason=why))
+        return AgreementEstimate(value=value, interval=Interval(low=None, high=None, reason=why))
     low, high = np.quantile(resampled, [0.025, 0.975])
-    return Estimate(value=value, interval=Interval(low=float(low), high=float(high)))
+    return AgreementEstimate(value=value, interval=Interval(low=float(low), high=float(high)))

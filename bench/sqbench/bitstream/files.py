@@ -24,7 +24,7 @@ _SAMPLES_A_FRAME = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class WrittenStream:
     """What encoding a file gave.
 
     Attributes:
@@ -40,7 +40,7 @@ class Written:
     file_bytes: int
 
 
-def encode_file(source: Path, target: Path, codec: Codec) -> Written:
+def encode_file(source: Path, target: Path, codec: Codec) -> WrittenStream:
     """Encode the first channel of an audio file.
 
     Raises:
@@ -83,7 +83,7 @@ def encode_file(source: Path, target: Path, codec: Codec) -> Written:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-    return Written(
+    return WrittenStream(
         seconds=len(mono) / rate,
         bits=num_bits(codes, codec.spec.codebook_sizes),
         payload_bytes=writer.payload_bytes,

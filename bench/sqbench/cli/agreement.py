@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from sqbench.cli.lists import Joined
 from sqbench.cli.run import add_protocol, add_workers, names
 from sqbench.cli.table import add_format
 from sqbench.errors import InputError
@@ -30,7 +31,9 @@ def add(commands: Any) -> None:
         "lms.csv or lss.csv",
     )
     parse.add_argument(
-        "--metrics", help="comma-separated (default: all that can run here and have a better end)"
+        "--metrics",
+        action=Joined,
+        help="comma-separated (default: all that can run here and have a better end)",
     )
     parse.add_argument(
         "--estimates", metavar="PATTERN", help="for webMUSHRA: 'audio/{trial}/{stimulus}.wav'"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from sqbench.errors import InputError
+from sqcodec.typed import read_toml
 
 _NOT_IN_A_FILE = ("config", "help", "json", "quiet", "progress")
 
@@ -36,19 +36,17 @@ def apply(path: Path, options: argparse.Namespace, parse: argparse.ArgumentParse
 
 
 def _read(path: Path) -> dict[str, Any]:
+    what, expected = f"--config {path}", "TOML, or a run.json"
+    if path.suffix != ".json":
+        return read_toml(path, what=what, expected=expected)
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            return _of_run(path, json.loads(text))
-        return tomllib.loads(text)
+        return _of_run(path, json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise InputError(
-            f"--config {path}", expected="a file that can be read", found=str(error.strerror)
-        ) from error
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"--config {path}", expected="TOML, or a run.json", found=str(error)
-        ) from error
+        raise InputError(what, expected=expected, found=str(error.strerror)) from error
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(what, expected=expected, found=str(error)) from error
 
 
 def _of_run(path: Path, run: Any) -> dict[str, Any]:

@@ -12,14 +12,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqbench.cli.lists import Joined
 from sqbench.cli.run import add_workers, names
 from sqbench.cli.table import add_format
 from sqbench.errors import InputError
 
 if TYPE_CHECKING:
     from sqbench.quantization.cell import Cell
-    from sqbench.quantization.experiment import Trial
-    from sqbench.quantization.run import Outcome
+    from sqbench.quantization.experiment import QuantizationTrial
+    from sqbench.quantization.run import QuantizationOutcome
 
 
 def add(commands: Any) -> None:
@@ -36,13 +37,13 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help="default, extended, or a TOML file with tables [[cell]]",
     )
-    parse.add_argument("--estimator", metavar="NAMES", help="only these, comma-separated")
-    parse.add_argument("--quantizer", metavar="NAMES", help="only these, comma-separated")
+    parse.add_argument("--estimator", action=Joined, metavar="NAMES", help="only these, by comma")
+    parse.add_argument("--quantizer", action=Joined, metavar="NAMES", help="only these, by comma")
     parse.add_argument(
         "--method", action="append", default=[], metavar="FILE.py:CLASS",
         help="also an estimator or quantizer of your own, beside the shipped ones; repeatable",
     )  # fmt: skip
-    parse.add_argument("--bits", metavar="NUMBERS", help="only these bits a frame")
+    parse.add_argument("--bits", action=Joined, metavar="NUMBERS", help="only these bits a frame")
     parse.add_argument("--seeds", type=int, default=3, metavar="N", help="default: 3")
     parse.add_argument("--out", type=Path, default=Path("results"), help="default: results/")
     add_workers(parse)
@@ -123,7 +124,7 @@ def _numbers(text: str) -> list[float]:
 
 
 class _Progress:
-    """A `sqbench.quantization.run.Monitor` that draws a bar on stderr."""
+    """A `sqbench.quantization.run.QuantizationMonitor` that draws a bar on stderr."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -166,7 +167,7 @@ class _Progress:
             self.console.print(f"{todo} cells to train{kept}")
         self._bar.update(self._task, total=work, done=f"{self._done}/{total}")
 
-    def trained(self, cell: Cell, trials: Sequence[Trial]) -> None:
+    def trained(self, cell: Cell, trials: Sequence[QuantizationTrial]) -> None:
         from sqbench.quantization.tables import median
 
         snr = median(trials, "snr_db")
@@ -194,7 +195,7 @@ class _Progress:
         left = elapsed * max(self._work - self._worked, 0.0) / self._worked
         return f"[{self._done}/{self._total}, {timedelta(seconds=round(left))} left]"
 
-    def finish(self, outcome: Outcome, out: Path) -> None:
+    def finish(self, outcome: QuantizationOutcome, out: Path) -> None:
         """Say what was done."""
         self._bar.stop()
         cpu = sum(t.cpu_s for found in outcome.trials.values() for t in found)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqbench.cli.lists import Joined
+
 if TYPE_CHECKING:
     from sqbench.engine.plan import Outcome
 
@@ -31,11 +33,13 @@ def add(commands: Any) -> None:
     )
     parse.add_argument(
         "--evaluators",
+        action=Joined,
         metavar="WHO",
         help="who listens in the application suite: offline (default), protocol, or task=name",
     )
     parse.add_argument(
         "--metrics",
+        action=Joined,
         help="comma-separated metrics instead of a suite's; also path/to/file.py:Class",
     )
     add_data(parse)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqbench.cli.lists import Joined
 from sqbench.cli.run import add_protocol, add_workers, names
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def add(commands: Any) -> None:
     )
     parse.add_argument("--ref", type=Path, required=True, metavar="DIR", help="references")
     parse.add_argument("--est", type=Path, required=True, metavar="DIR", help="estimates")
-    parse.add_argument("--metrics", default="sdr,mel,stoi,pesq", help="default: sdr,mel,stoi,pesq")
+    parse.add_argument(
+        "--metrics", action=Joined, default="sdr,mel,stoi,pesq", help="default: sdr,mel,stoi,pesq"
+    )
     add_protocol(parse)
     add_workers(parse)
     parse.add_argument("--format", choices=("table", "csv", "jsonl"), default="table")

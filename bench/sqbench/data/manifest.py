@@ -13,7 +13,7 @@ from sqbench.data import stretch
 from sqbench.data.base import Source, Utterance, category_of, checked_id, known_domain
 from sqbench.data.files import printable, without_extension
 from sqbench.data.locate import Locator, Place, default_id, ids_of
-from sqbench.data.rows import SUFFIXES, Cells, Row, rows
+from sqbench.data.rows import SUFFIXES, Cells, FileRow, rows
 from sqbench.data.stretch import Stretch
 from sqbench.errors import InputError
 
@@ -100,7 +100,7 @@ class ManifestSource(Source):
         ids = self._ids(entries)
         return iter(self._utterances(entries, ids))
 
-    def _entry(self, row: Row, locator: Locator) -> _Entry:
+    def _entry(self, row: FileRow, locator: Locator) -> _Entry:
         entry = _Entry(row.line, row.cells)
         where = self._where(row.line)
         try:

@@ -23,7 +23,7 @@ Cells = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Row:
+class FileRow:
     """One row.
 
     Attributes:
@@ -37,7 +37,7 @@ class Row:
     problem: InputError | None = None
 
 
-def rows(path: Path) -> Iterator[Row]:
+def rows(path: Path) -> Iterator[FileRow]:
     """The rows of a manifest, by its suffix.
 
     Raises:
@@ -74,11 +74,11 @@ def _text(path: Path) -> str:
     return content.decode("utf-8-sig", "surrogateescape")
 
 
-def _checked(path: Path, row: Row) -> Row:
+def _checked(path: Path, row: FileRow) -> FileRow:
     for name, value in row.cells.items():
         odd = next((c for c in value if "\ud800" <= c <= "\udfff"), None)
         if odd is not None:
-            return Row(
+            return FileRow(
                 row.line,
                 problem=InputError(
                     f"{path}, line {row.line}",
@@ -90,7 +90,7 @@ def _checked(path: Path, row: Row) -> Row:
     return row
 
 
-def _csv(path: Path, text: str) -> Iterator[Row]:
+def _csv(path: Path, text: str) -> Iterator[FileRow]:
     first = text.split("\n", 1)[0]
     delimiter = next((d for d in ("\t", ",", ";") if d in first), ",")
     if path.suffix.lower() == ".csv" and "," in first:
@@ -115,7 +115,7 @@ def _csv(path: Path, text: str) -> Iterator[Row]:
         )
         if not header:
             raise problem from None
-        yield Row(line, problem=problem)
+        yield FileRow(line, problem=problem)
 
 
 def _header(path: Path, line: int, cells: list[str]) -> list[str]:
@@ -132,7 +132,7 @@ def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     return cells
 
 
-def _row(path: Path, line: int, header: list[str], cells: list[str]) -> Row:
+def _row(path: Path, line: int, header: list[str], cells: list[str]) -> FileRow:
     # Spreadsheets end rows with commas, and leave out those behind the last cell.
     while len(cells) > len(header) and not cells[-1]:
         cells.pop()
@@ -140,7 +140,7 @@ def _row(path: Path, line: int, header: list[str], cells: list[str]) -> Row:
     if len(cells) > len(header) or any(
         cell and not name for name, cell in zip(header, cells, strict=False)
     ):
-        return Row(
+        return FileRow(
             line,
             problem=InputError(
                 f"{path}, line {line}",
@@ -149,10 +149,10 @@ def _row(path: Path, line: int, header: list[str], cells: list[str]) -> Row:
                 remedy="Quote cells that hold commas.",
             ),
         )
-    return Row(line, {k: v for k, v in zip(header, cells, strict=False) if k and v})
+    return FileRow(line, {k: v for k, v in zip(header, cells, strict=False) if k and v})
 
 
-def _jsonl(path: Path, text: str) -> Iterator[Row]:
+def _jsonl(path: Path, text: str) -> Iterator[FileRow]:
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
         if not line.strip():
             continue
@@ -162,24 +162,24 @@ def _jsonl(path: Path, text: str) -> Iterator[Row]:
         except (ValueError, RecursionError) as error:
             found = str(error) if isinstance(error, ValueError) else "brackets without end"
             problem = InputError(where, expected="one JSON object a line", found=found)
-            yield Row(number, problem=problem)
+            yield FileRow(number, problem=problem)
             continue
         if not isinstance(item, dict):
             found = f"a JSON {type(item).__name__}"
             problem = InputError(where, expected="one JSON object a line", found=found)
-            yield Row(number, problem=problem)
+            yield FileRow(number, problem=problem)
             continue
         yield _object(where, number, item)
 
 
-def _object(where: str, number: int, item: dict[str, object]) -> Row:
+def _object(where: str, number: int, item: dict[str, object]) -> FileRow:
     cells: Cells = {}
     for key, value in item.items():
         if isinstance(value, dict | list):
             found = json.dumps(value)[:60]
             problem = InputError(where, expected=f"text or a number in {key!r}", found=found)
-            return Row(number, problem=problem)
+            return FileRow(number, problem=problem)
         text = value.strip() if isinstance(value, str) else json.dumps(value)
         if value is not None and text:
             cells[key.strip()] = text
-    return Row(number, cells)
+    return FileRow(number, cells)

@@ -29,7 +29,7 @@ _ODD_SAMPLES = 12347
 
 
 @dataclass(frozen=True)
-class Finding:
+class ContractFinding:
     """One thing that was tried.
 
     Attributes:
@@ -48,7 +48,7 @@ class Checked:
     """All findings of a codec."""
 
     name: str
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[ContractFinding] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -75,7 +75,7 @@ def check(codec: str, *, weights: str = "auto", device: str = "cpu") -> Checked:
                 "; a codec is made as Class(spec, weights=..., device=...): give your __init__ "
                 "these parameters, or leave it out"
             )
-        checked.findings.append(Finding("mend", "loads", text))
+        checked.findings.append(ContractFinding("mend", "loads", text))
         return checked
     if not isinstance(system, CodecSystem):
         raise InputError(
@@ -122,16 +122,16 @@ class _Trial:
         self.sizes: Sequence[int] = self.facts["codebook_sizes"]
         self.clips = clips(self.rate)
 
-    def all(self) -> Iterator[Finding]:
+    def all(self) -> Iterator[ContractFinding]:
         yield from self.loaded()
         made: dict[str, Made] = {}
         for name, clip in self.clips.items():
             found = self.coded(name, [clip], 0)
-            if isinstance(found, Finding):
+            if isinstance(found, ContractFinding):
                 yield found
                 continue
             problems = list(self.kept(name, clip, found[0]))
-            yield from problems or [Finding("ok", name, _shapes(found[0]))]
+            yield from problems or [ContractFinding("ok", name, _shapes(found[0]))]
             if not problems:
                 made[name] = found[0]
         if len(made) == len(self.clips):
@@ -142,14 +142,14 @@ class _Trial:
             yield self.bitrate(next(iter(made.values())))
         yield from self.said()
 
-    def loaded(self) -> Iterator[Finding]:
+    def loaded(self) -> Iterator[ContractFinding]:
         system, settings = self.system, self.facts["settings"]
         files = ", ".join(settings.get("files", {})) or "the registry"
-        yield Finding(
+        yield ContractFinding(
             "ok", "identity", f"{system.identity} from {files}; weights {system.weights_label}"
         )
         if system.unknown:
-            yield Finding(
+            yield ContractFinding(
                 "note", "identity",
                 f"{', '.join(system.unknown)} cannot be hashed, so every run scores it anew; "
                 "hold plain values, arrays, tensors and modules instead",
@@ -157,31 +157,33 @@ class _Trial:
         cost = system.cost()
         problem = self.facts.get("not_counted", "")
         if cost["macs_g"] is not None:
-            yield Finding(
+            yield ContractFinding(
                 "ok", "cost", f"{cost['macs_g']:.3g} G multiply-adds for 10 s, "
                 f"{cost['params_m']:.3g} M parameters",
             )  # fmt: skip
         elif problem:
-            yield Finding("note", "cost", f"not counted, the network fails on meta: {problem}")
+            yield ContractFinding(
+                "note", "cost", f"not counted, the network fails on meta: {problem}"
+            )
         else:
-            yield Finding("note", "cost", "not counted: `blueprint()` gives no network")
+            yield ContractFinding("note", "cost", "not counted: `blueprint()` gives no network")
 
     def coded(
         self, what: str, audio: Sequence[NDArray[np.float32]], seed: int
-    ) -> list[Made] | Finding:
+    ) -> list[Made] | ContractFinding:
         try:
             return self.system.runner.code(audio, [seed] * len(audio))
         except CodecFailure as failure:
             where = _last_frame(failure.trace)
-            return Finding("mend", what, failure.reason + (f" ({where})" if where else ""))
+            return ContractFinding("mend", what, failure.reason + (f" ({where})" if where else ""))
 
-    def kept(self, what: str, clip: NDArray[np.float32], made: Made) -> Iterator[Finding]:
+    def kept(self, what: str, clip: NDArray[np.float32], made: Made) -> Iterator[ContractFinding]:
         """What is wrong with codes and audio of one clip."""
         codes, estimate, books = made.codes, made.estimate, len(self.sizes)
         if not np.issubdtype(codes.dtype, np.integer):
-            yield Finding("mend", what, f"codes are {codes.dtype}; return integers")
+            yield ContractFinding("mend", what, f"codes are {codes.dtype}; return integers")
         if codes.ndim != 2 or codes.shape[0] != books:
-            yield Finding(
+            yield ContractFinding(
                 "mend", what,
                 f"codes have shape {list(codes.shape)}; return [{books}, frames], one row for each "
                 "of spec.codebook_sizes, without a batch dimension",
@@ -189,7 +191,7 @@ class _Trial:
         else:
             for index, (row, size) in enumerate(zip(codes, self.sizes, strict=True)):
                 if row.size and (row.min() < 0 or row.max() >= size):
-                    yield Finding(
+                    yield ContractFinding(
                         "mend", what,
                         f"codebook {index} has codes {row.min()} to {row.max()}, outside of 0 to "
                         f"{size - 1}; mend the codes or spec.codebook_sizes",
@@ -198,19 +200,21 @@ class _Trial:
         out = self.facts.get("output_sample_rate") or self.rate
         expected = (-(-len(clip) * out // self.rate),)
         if estimate.shape != expected:
-            yield Finding(
+            yield ContractFinding(
                 "mend", what,
                 f"decoded audio has shape {list(estimate.shape)}; return {list(expected)}: pad in "
                 "encode, and cut to lengths[i] in decode",
             )  # fmt: skip
         if not np.issubdtype(estimate.dtype, np.floating):
-            yield Finding("mend", what, f"decoded audio is {estimate.dtype}; return float32")
+            yield ContractFinding(
+                "mend", what, f"decoded audio is {estimate.dtype}; return float32"
+            )
         elif not np.isfinite(estimate).all():
-            yield Finding("mend", what, "decoded audio has NaN or infinity in it")
+            yield ContractFinding("mend", what, "decoded audio has NaN or infinity in it")
 
-    def together(self, made: dict[str, Made]) -> Iterator[Finding]:
+    def together(self, made: dict[str, Made]) -> Iterator[ContractFinding]:
         found = self.coded("batch", list(self.clips.values()), 0)
-        if isinstance(found, Finding):
+        if isinstance(found, ContractFinding):
             yield found
             return
         differing = [
@@ -218,55 +222,57 @@ class _Trial:
             if not (np.array_equal(alone.codes, one.codes) and _close(alone.estimate, one.estimate))
         ]  # fmt: skip
         if differing:
-            yield Finding(
+            yield ContractFinding(
                 "mend", "batch",
                 f"{', '.join(differing)}: coded beside other clips they come out differently; code "
                 "clips of other lengths apart, or mask what pads them",
             )  # fmt: skip
         else:
-            yield Finding("ok", "batch", "clips come out the same alone and together")
+            yield ContractFinding("ok", "batch", "clips come out the same alone and together")
 
-    def repeated(self, made: dict[str, Made]) -> Finding:
+    def repeated(self, made: dict[str, Made]) -> ContractFinding:
         what, name = "repeat", "odd length"
         clip, first = self.clips[name], made[name]
         same = self.coded(what, [clip], 0)
-        if isinstance(same, Finding):
+        if isinstance(same, ContractFinding):
             return same
         if not _equal(first, same[0]):
-            return Finding(
+            return ContractFinding(
                 "mend", what,
                 "the same clip with the same seed comes out differently: it keeps a state between "
                 "calls, or draws numbers from a generator of its own; use the global ones of "
                 "random, numpy or torch, which are seeded for each clip",
             )  # fmt: skip
         other = self.coded(what, [clip], 1)
-        if isinstance(other, Finding):
+        if isinstance(other, ContractFinding):
             return other
         if not _equal(first, other[0]):
-            return Finding("note", what, "it draws random numbers; --seed decides which")
-        return Finding("ok", what, "the same codes and audio each time; nothing is drawn")
+            return ContractFinding("note", what, "it draws random numbers; --seed decides which")
+        return ContractFinding("ok", what, "the same codes and audio each time; nothing is drawn")
 
-    def bitrate(self, made: Made) -> Finding:
+    def bitrate(self, made: Made) -> ContractFinding:
         clip = next(iter(self.clips.values()))
         bits = num_bits(made.codes, self.sizes)
         measured = bits / (len(clip) / self.rate)
         nominal = self.facts["bitrate_bps"]
         if nominal is None:
-            return Finding("note", "bitrate", f"{measured:.0f} b/s; the spec states none")
+            return ContractFinding("note", "bitrate", f"{measured:.0f} b/s; the spec states none")
         if math.isclose(measured, nominal, rel_tol=TOLERANCE):
-            return Finding("ok", "bitrate", f"{measured:.0f} b/s, by the spec {nominal:.0f}")
+            return ContractFinding(
+                "ok", "bitrate", f"{measured:.0f} b/s, by the spec {nominal:.0f}"
+            )
         frames = made.codes.shape[-1] / (len(clip) / self.rate)
-        return Finding(
+        return ContractFinding(
             "mend", "bitrate",
             f"{measured:.1f} b/s measured, bitrate_bps says {nominal:g}: {frames:.4g} frames a "
             f"second of {sum(map(math.log2, self.sizes)):.4g} bits; mend bitrate_bps, frame_rate "
             f"({self.facts['frame_rate']}) or codebook_sizes",
         )  # fmt: skip
 
-    def said(self) -> Iterator[Finding]:
+    def said(self) -> Iterator[ContractFinding]:
         lines = self.system.runner.output().strip().splitlines()
         if lines:
-            yield Finding(
+            yield ContractFinding(
                 "note", "prints",
                 f"{len(lines)} lines, such as {lines[0][:100]!r}; runs keep them to themselves",
             )  # fmt: skip

@@ -19,7 +19,7 @@ from sqbench.engine.pool import Executor, Failure
 from sqbench.metrics.measure import Measurement, measure_pair
 
 
-class Task(Protocol):
+class MeasureTask(Protocol):
     """A pair to measure; picklable."""
 
     @property
@@ -58,10 +58,10 @@ class ArrayTask:
         return replace(self, metrics=(metric,))
 
 
-T = TypeVar("T", bound=Task)
+T = TypeVar("T", bound=MeasureTask)
 
 
-def run_task(task: Task) -> list[Measurement]:
+def run_task(task: MeasureTask) -> list[Measurement]:
     """What a worker runs."""
     return task.run()
 

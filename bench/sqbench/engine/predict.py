@@ -79,7 +79,7 @@ def _made(
 ) -> Iterator[list[Observation]]:
     evaluator = assignment.evaluator
     try:
-        evaluator.load(lambda name: evaluator.bring(*_original(assignment.items[name])))
+        evaluator.load(lambda name: evaluator.resample(*_original(assignment.items[name])))
     except InputError as error:
         # The other tasks go on; the records say why this one has nothing.
         yield [lost(assignment, Brought(codec, clip, None), error) for codec, clip in work]
@@ -119,7 +119,7 @@ def _together(
     if not audible:
         return []
     try:
-        found = assignment.evaluator.observe(
+        found = assignment.evaluator.predict(
             [waveform for waveform, _ in audible], [clip for _, clip in audible]
         )
         if len(found) != len(audible):
@@ -201,11 +201,11 @@ def _told(
 
 def _waveform(assignment: Assignment, codec: Decoded, clip: Clip, cache: AudioCache) -> Waveform:
     if codec is ORIGINALS:
-        return assignment.evaluator.bring(*_original(assignment.items[clip.id]))
+        return assignment.evaluator.resample(*_original(assignment.items[clip.id]))
     key = (codec.codec_id, clip.id)
     if key not in cache:
         raise InputError(codec.lost.get(clip.id, "not decoded"))
-    return assignment.evaluator.bring(*cache.get(key))
+    return assignment.evaluator.resample(*cache.get(key))
 
 
 def _original(item: Item) -> tuple[NDArray[np.float64], int]:

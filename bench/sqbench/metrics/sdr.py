@@ -43,10 +43,10 @@ class SDR(Metric):
 
     def measure(self, pair: Pair) -> float:
         """SDR in dB; see `Metric.measure`."""
-        return settle(sdr(pair.reference, pair.estimate), pair.protocol)
+        return defined_ratio(sdr(pair.reference, pair.estimate), pair.protocol)
 
 
-def settle(value: float, protocol: str) -> float:
+def defined_ratio(value: float, protocol: str) -> float:
     """The rule for ratios in dB: what is made of rounding noise or infinite is no value.
 
     Independent noise stays above -40 dB; only signals that never overlap fall below -100 dB.

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from sqbench.metrics.base import Metric, Pair, Samples, Undefined
-from sqbench.metrics.sdr import require_sound, settle
+from sqbench.metrics.sdr import defined_ratio, require_sound
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def si_sdr(reference: Samples, estimate: Samples, protocol: str) -> float:
     """SI-SDR in dB of ``[T]`` against ``[T]``.
 
     Raises:
-        Undefined: a side is silent or constant, or the ratio is no measurement (`settle`).
+        Undefined: a side is silent or constant, or the ratio is no measurement (`defined_ratio`).
     """
     raw = {"reference": reference, "estimate": estimate}
     reference, estimate = reference - np.mean(reference), estimate - np.mean(estimate)
@@ -98,7 +98,7 @@ def si_sdr(reference: Samples, estimate: Samples, protocol: str) -> float:
     error = estimate - target
     with np.errstate(divide="ignore"):
         ratio = np.sum(target * target) / np.sum(error * error)
-        return settle(float(10 * np.log10(ratio)), protocol)
+        return defined_ratio(float(10 * np.log10(ratio)), protocol)
 
 
 class MirEvalSDR(Metric):
@@ -120,4 +120,4 @@ class MirEvalSDR(Metric):
             value = bss_eval_sources(
                 pair.reference[None], pair.estimate[None], compute_permutation=False
             )[0][0]
-        return settle(float(value), pair.protocol)
+        return defined_ratio(float(value), pair.protocol)

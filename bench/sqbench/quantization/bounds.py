@@ -79,7 +79,7 @@ def shannon_db(source: str, width: int, rate: float) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScalarQuantizer:
+class BestScalarQuantizer:
     """A quantizer of a standard normal variable.
 
     Attributes:
@@ -98,7 +98,7 @@ class ScalarQuantizer:
 
 
 @cache
-def lloyd_max(count: int) -> ScalarQuantizer:
+def lloyd_max(count: int) -> BestScalarQuantizer:
     """The best scalar quantizer of ``count`` levels for a normal source."""
     # The optimal point density at high rate is a normal one of variance 3: near the end already.
     levels = math.sqrt(3) * ndtri((np.arange(count) + 0.5) / count)
@@ -114,11 +114,11 @@ def lloyd_max(count: int) -> ScalarQuantizer:
 
 
 @cache
-def best_uniform(count: int) -> tuple[ScalarQuantizer, float]:
+def best_uniform(count: int) -> tuple[BestScalarQuantizer, float]:
     """The best quantizer of ``count`` equally spaced levels for a normal source, and its step."""
     grid = np.arange(count, dtype=np.float64) - (count - 1) / 2
 
-    def quantizer(step: float) -> ScalarQuantizer:
+    def quantizer(step: float) -> BestScalarQuantizer:
         levels = np.asarray(step * grid, dtype=np.float64)
         return _scalar(levels, _midpoints(levels))
 
@@ -138,11 +138,11 @@ def _density(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
 
 
-def _scalar(levels: NDArray[np.float64], edges: NDArray[np.float64]) -> ScalarQuantizer:
+def _scalar(levels: NDArray[np.float64], edges: NDArray[np.float64]) -> BestScalarQuantizer:
     mass, moment = np.diff(ndtr(edges)), -np.diff(_density(edges))
     mse = 1.0 + float((mass * levels**2 - 2 * moment * levels).sum())
     used = mass[mass > 0]
-    return ScalarQuantizer(
+    return BestScalarQuantizer(
         mse=mse,
         entropy_bits=float(-(used * np.log2(used)).sum()),
         levels=tuple(map(float, levels)),

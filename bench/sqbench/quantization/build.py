@@ -11,7 +11,7 @@ from sqbench.quantization.cell import DAC_WIDTH, LEVELS, Cell
 from sqbench.quantization.draws import Draws
 from sqbench.quantization.quantizer import Quantizer
 from sqbench.quantization.scalar import ScalarQuantizer, SignQuantizer
-from sqbench.quantization.sources import SOURCES, Alphabet, Source
+from sqbench.quantization.sources import SOURCES, Alphabet, SimulatedSource
 from sqbench.quantization.vector import (
     Codebook,
     ProjectedQuantizer,
@@ -22,7 +22,7 @@ from sqbench.quantization.vector import (
 _BOUNDS = {"sq": "clip", "fsq": "tanh", "ifsq": "sigmoid", "rfsq": "tanh"}
 
 
-def make_source(cell: Cell, draws: Draws) -> Source:
+def make_source(cell: Cell, draws: Draws) -> SimulatedSource:
     """The cell's source, for the seeds of ``draws``."""
     if cell.source == "alphabet":
         return Alphabet(draws, cell.source_bits, cell.features)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from sqbench.quantization.cell import Cell
-from sqbench.quantization.experiment import Trial
+from sqbench.quantization.experiment import QuantizationTrial
 from sqbench.quantization.tables import Trials, values
 from sqbench.quantization.verdict import (
     NOT_RUN,
@@ -59,7 +59,9 @@ class _Results:
                 return (cell, found) if found else None
         return None
 
-    def every(self, wanted: Callable[[Cell], bool]) -> Iterator[tuple[Cell, Sequence[Trial]]]:
+    def every(
+        self, wanted: Callable[[Cell], bool]
+    ) -> Iterator[tuple[Cell, Sequence[QuantizationTrial]]]:
         for cell in self.cells:
             found = self.trials.get(cell.identity, ())
             if found and wanted(cell):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sqbench.quantization import bounds, gradients, measures
 from sqbench.quantization.cell import LEVELS, Cell
-from sqbench.quantization.sources import Alphabet, Source
+from sqbench.quantization.sources import Alphabet, SimulatedSource
 from sqbench.quantization.trainer import Trainer
 
 PROBE_EVERY = 100
@@ -38,7 +38,7 @@ NO_REFERENCE = "no reference quantizer of this kind and rate"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class QuantizationTrial:
     """One seed of a cell.
 
     Attributes:
@@ -53,12 +53,12 @@ class Trial:
     cpu_s: float = 0.0
 
 
-def train(cell: Cell, seeds: Sequence[int]) -> list[Trial]:
+def train(cell: Cell, seeds: Sequence[int]) -> list[QuantizationTrial]:
     """Train and measure a cell; a seed that leaves the finite numbers costs only itself."""
     return train_together([cell], seeds)[0]
 
 
-def train_together(cells: Sequence[Cell], seeds: Sequence[int]) -> list[list[Trial]]:
+def train_together(cells: Sequence[Cell], seeds: Sequence[int]) -> list[list[QuantizationTrial]]:
     """`train`, of cells of one `build.shape`: as each alone up to rounding, in less time."""
     started = time.process_time()
     trainer = Trainer(cells, seeds)
@@ -198,7 +198,9 @@ def _cosines(trainer: Trainer) -> dict[str, Tensor]:
         trainer.noise = noise
 
 
-def _limits(cell: Cell, source: Source, row: int, seed: int, size: int) -> dict[str, float]:
+def _limits(
+    cell: Cell, source: SimulatedSource, row: int, seed: int, size: int
+) -> dict[str, float]:
     """``bound_db``, which nothing exceeds, and ``reference_db``, of a known good quantizer."""
     rate = cell.rate_bits / cell.features
     if isinstance(source, Alphabet):
@@ -224,7 +226,7 @@ def _trial(
     limits: dict[str, float],
     lost: int | None,
     cpu_s: float,
-) -> Trial:
+) -> QuantizationTrial:
     found = {name: float(column[row]) for name, column in columns.items()}
     found |= limits
     found["gap_db"] = limits["bound_db"] - found["snr_db"]
@@ -245,4 +247,4 @@ def _trial(
             reasons[name] = NO_REFERENCE if math.isnan(value) else UNBOUNDED
         else:
             reasons[name] = f"is {value}"
-    return Trial(seed=seed, values=values, reasons=reasons, cpu_s=cpu_s)
+    return QuantizationTrial(seed=seed, values=values, reasons=reasons, cpu_s=cpu_s)

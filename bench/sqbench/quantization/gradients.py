@@ -15,7 +15,7 @@ from sqbench.quantization import measures
 from sqbench.quantization.draws import Draws
 from sqbench.quantization.networks import Frames
 from sqbench.quantization.quantizer import Quantized
-from sqbench.quantization.sources import Source
+from sqbench.quantization.sources import SimulatedSource
 
 SCALES = (0.5, 1.0, 2.0)
 """Deviations of the blur, in units of the RMS quantization error."""
@@ -28,7 +28,7 @@ Pass = Callable[[Tensor], Quantized]
 
 
 def cosines(
-    source: Source,
+    source: SimulatedSource,
     encoder: Frames,
     decoder: Frames,
     trained: Pass,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from sqbench.errors import InputError
 from sqbench.quantization.cell import BITS, LEVELS, Cell, known
 from sqbench.quantization.custom import Custom
 from sqbench.quantization.estimators import ESTIMATORS
+from sqcodec.typed import FieldError, convert, read_toml
 
 COMMITMENT = 0.25
 _STE_CL: dict[str, Any] = {"estimator": "ste", "commitment": COMMITMENT}
@@ -203,14 +203,7 @@ def _own(cell: Cell, method: Custom) -> list[dict[str, Any]]:
 def _read(path: Path) -> list[Cell]:
     """Tables ``[[cell]]`` of `Cell`'s fields; a list of values stands for a cell each."""
     expected = "default, extended, or a TOML file with tables [[cell]]"
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"--matrix {path}", expected=expected, found=error.strerror or str(error)
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"--matrix {path}", expected=expected, found=str(error)) from None
+    content = read_toml(path, what=f"--matrix {path}", expected=expected)
     tables = content.get("cell")
     if not (isinstance(tables, list) and tables and all(isinstance(t, dict) for t in tables)):
         raise InputError(f"--matrix {path}", expected=expected, found="no [[cell]]")
@@ -220,6 +213,9 @@ def _read(path: Path) -> list[Cell]:
     if len({cell.identity for cell in cells}) < len(cells):
         raise InputError(str(path), expected="cells that differ", found="one of them twice")
     return cells
+
+
+_HINTS = get_type_hints(Cell)
 
 
 def _expanded(table: dict[str, Any], where: str) -> list[Cell]:
@@ -240,19 +236,7 @@ def _expanded(table: dict[str, Any], where: str) -> list[Cell]:
 
 
 def _typed(value: Any, name: str, where: str) -> Any:
-    kinds: dict[str, tuple[type, ...]] = {
-        "source": (str,), "quantizer": (str,), "estimator": (str,), "block": (str,),
-        "commitment": (int, float), "sharpness": (tuple,), "restarts": (bool,),
-    }  # fmt: skip
-    wanted = kinds.get(name, (int,))
-    numbers = not isinstance(value, tuple) or all(type(v) in (int, float) for v in value)
-    if type(value) not in wanted or not numbers:
-        raise InputError(
-            f"{where}, {name}",
-            expected=" or ".join(
-                {int: "a whole number", float: "a number", str: "a text", tuple: "two numbers",
-                 bool: "true or false"}[kind] for kind in wanted
-            ),
-            found=repr(value),
-        )  # fmt: skip
-    return float(value) if name == "commitment" else value
+    try:
+        return convert(value, _HINTS[name])
+    except FieldError as error:
+        raise InputError(f"{where}, {name}", expected=error.expected, found=error.found) from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqbench.quantization import bounds
 from sqbench.quantization.cell import LEVELS, Cell
-from sqbench.quantization.experiment import Trial
+from sqbench.quantization.experiment import QuantizationTrial
 from sqbench.quantization.tables import Trials, median, values
 
 if TYPE_CHECKING:
@@ -178,11 +178,12 @@ def _latent_growth(cells: Sequence[Cell], trials: Trials, colours: dict[str, str
     figure, axes = _figure(len(groups), 2.9)
     for (title, group), ax in zip(groups.items(), axes, strict=True):
         for cell in group:
+            name = cell.method if cell.restarts else f"{cell.method}, no restarts"
             for number, trial in enumerate(trials[cell.identity]):
                 curve = _curve(trial)
                 ax.plot(
                     *zip(*curve, strict=True), color=colours[cell.method], lw=1.1, alpha=0.75,
-                    label=cell.method if number == 0 else None,
+                    ls="-" if cell.restarts else "--", label=name if number == 0 else None,
                 )  # fmt: skip
         ax.set_yscale("log")
         low, high = ax.get_ylim()
@@ -195,7 +196,7 @@ def _latent_growth(cells: Sequence[Cell], trials: Trials, colours: dict[str, str
     return figure
 
 
-def _curve(trial: Trial) -> list[tuple[int, float]]:
+def _curve(trial: QuantizationTrial) -> list[tuple[int, float]]:
     return sorted(
         (int(name.rpartition("@")[2]), value)
         for name, value in trial.values.items()

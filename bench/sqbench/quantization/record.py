@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sqbench.digest import digest
 from sqbench.metrics.base import Status
 from sqbench.quantization.cell import VERSION, Cell
-from sqbench.quantization.experiment import Trial
+from sqbench.quantization.experiment import QuantizationTrial
 from sqbench.store.reader import DONE, Store
 from sqbench.store.record import SCHEMA, Record
 
@@ -24,7 +24,7 @@ MAIN = "snr_db"
 CPU = "cpu_s"
 
 
-def of_trial(cell: Cell, trial: Trial) -> list[Record]:
+def of_trial(cell: Cell, trial: QuantizationTrial) -> list[Record]:
     """All records of a trial."""
     values = {**trial.values, CPU: trial.cpu_s}
     return [
@@ -87,15 +87,19 @@ def missing(cell: Cell, seeds: Iterable[int], store: Store) -> list[int]:
     return [seed for seed in seeds if key(cell, seed, MAIN) not in done]
 
 
-def trials(store: Store, cells: Sequence[Cell], seeds: Sequence[int]) -> dict[str, list[Trial]]:
+def trials(
+    store: Store, cells: Sequence[Cell], seeds: Sequence[int]
+) -> dict[str, list[QuantizationTrial]]:
     """Cell identity to its trials, in the order of ``seeds``; those that there are."""
     wanted = {cell.identity for cell in cells}
-    found: dict[tuple[str, int], Trial] = {}
+    found: dict[tuple[str, int], QuantizationTrial] = {}
     for record in store.records:
         if record["kind"] != KIND or record["codec_id"] not in wanted:
             continue
         seed = int(record["utterance"].removeprefix("seed-"))
-        trial = found.setdefault((record["codec_id"], seed), Trial(seed=seed, values={}))
+        trial = found.setdefault(
+            (record["codec_id"], seed), QuantizationTrial(seed=seed, values={})
+        )
         metric = record["metric"] or ""
         if metric == CPU:
             trial = replace(trial, cpu_s=record["value"] or 0.0)

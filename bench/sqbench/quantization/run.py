@@ -14,7 +14,7 @@ from sqbench.errors import InputError
 from sqbench.quantization import record as records
 from sqbench.quantization.build import shape
 from sqbench.quantization.cell import Cell
-from sqbench.quantization.experiment import Trial, train_together
+from sqbench.quantization.experiment import QuantizationTrial, train_together
 from sqbench.store import reader as stores
 from sqbench.store.provenance import environment
 from sqbench.store.writer import RunWriter
@@ -24,13 +24,13 @@ _ROWS = 15
 """Of a job: cells times seeds."""
 
 
-class Monitor(Protocol):
+class QuantizationMonitor(Protocol):
     """Who watches a run."""
 
     def start(self, todo: int, total: int, work: float) -> None:
         """So many cells will be trained; ``work`` is the sum of their `cost` times seeds."""
 
-    def trained(self, cell: Cell, trials: Sequence[Trial]) -> None:
+    def trained(self, cell: Cell, trials: Sequence[QuantizationTrial]) -> None:
         """A cell is done."""
 
     def failed(self, cell: Cell, reason: str) -> None:
@@ -38,7 +38,7 @@ class Monitor(Protocol):
 
 
 @dataclass
-class Outcome:
+class QuantizationOutcome:
     """What a run did.
 
     Attributes:
@@ -48,7 +48,7 @@ class Outcome:
         wall_s: of this run.
     """
 
-    trials: dict[str, list[Trial]] = field(default_factory=dict)
+    trials: dict[str, list[QuantizationTrial]] = field(default_factory=dict)
     computed: int = 0
     kept: int = 0
     failed: dict[str, str] = field(default_factory=dict)
@@ -59,12 +59,12 @@ def run(
     cells: Sequence[Cell],
     seeds: Sequence[int],
     out: Path,
-    monitor: Monitor,
+    monitor: QuantizationMonitor,
     *,
     workers: int = 1,
     force: bool = False,
     command: str = "",
-) -> Outcome:
+) -> QuantizationOutcome:
     """Train the cells and seeds that ``out`` has no results of.
 
     Raises:
@@ -78,7 +78,7 @@ def run(
     store = stores.load(out)
     missing = [(c, list(seeds) if force else records.missing(c, seeds, store)) for c in cells]
     missing = [(cell, todo) for cell, todo in missing if todo]
-    outcome = Outcome(computed=len(missing), kept=len(cells) - len(missing))
+    outcome = QuantizationOutcome(computed=len(missing), kept=len(cells) - len(missing))
     monitor.start(len(missing), len(cells), sum(cost(c) * len(todo) for c, todo in missing))
     jobs = grouped(missing)
     if jobs:
@@ -131,7 +131,7 @@ def cost(cell: Cell) -> float:
     return cell.steps * (1 + (codes / 512 if not cell.scalar else 0)) + codes / 8
 
 
-def _train(job: Job) -> list[list[Trial]]:
+def _train(job: Job) -> list[list[QuantizationTrial]]:
     import torch
 
     torch.set_num_threads(1)

@@ -21,7 +21,7 @@ DEGREES = 5
 _BLOCK = 256
 
 
-class Source(Protocol):
+class SimulatedSource(Protocol):
     """Pairs ``(x, y)`` of ``[S, n, F]`` for S seeds."""
 
     width: int
@@ -149,7 +149,7 @@ class Joint:
         parts: the cells' sources; each draws from its own rows' generators, as it would alone.
     """
 
-    def __init__(self, parts: Sequence[Source], rows: Sequence[slice]) -> None:
+    def __init__(self, parts: Sequence[SimulatedSource], rows: Sequence[slice]) -> None:
         self.parts, self.rows = parts, rows
         self.width = parts[0].width
 

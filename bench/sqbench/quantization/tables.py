@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from sqbench.quantization.cell import Cell
-from sqbench.quantization.experiment import Trial
+from sqbench.quantization.experiment import QuantizationTrial
 from sqbench.report.grid import Grid, GridCell, Head
 from sqbench.report.render import render as render_report
 
-Trials = Mapping[str, Sequence[Trial]]
+Trials = Mapping[str, Sequence[QuantizationTrial]]
 """Cell identity to its trials."""
 
 NOTHING = "\u2013"
@@ -138,12 +138,12 @@ def _rows(
     return rows
 
 
-def values(found: Sequence[Trial], metric: str) -> list[float]:
+def values(found: Sequence[QuantizationTrial], metric: str) -> list[float]:
     """The numbers that there are."""
     return [v for trial in found if (v := trial.values.get(metric)) is not None]
 
 
-def median(found: Sequence[Trial], metric: str) -> float | None:
+def median(found: Sequence[QuantizationTrial], metric: str) -> float | None:
     """Over the seeds that have a number."""
     numbers = values(found, metric)
     return statistics.median(numbers) if numbers else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqbench.quantization.cell import Cell
-from sqbench.quantization.experiment import Trial
+from sqbench.quantization.experiment import QuantizationTrial
 from sqbench.quantization.tables import median, values
 
 NOT_RUN = "not run"
@@ -17,7 +17,7 @@ REPLICATION = "replication"
 """What others found, at their sizes; not to see it again is a finding, not an error."""
 REGRESSION = "regression"
 """What this code does, with a margin; a failure says that something has changed."""
-Found = tuple[Cell, Sequence[Trial]] | None
+Found = tuple[Cell, Sequence[QuantizationTrial]] | None
 """A cell with its trials; ``None`` where there are none."""
 
 
@@ -124,7 +124,7 @@ def short(name: str, what: str, found: Found, most: float) -> Verdict:
 
 
 def bounded(
-    name: str, what: str, every: Iterator[tuple[Cell, Sequence[Trial]]], most: float
+    name: str, what: str, every: Iterator[tuple[Cell, Sequence[QuantizationTrial]]], most: float
 ) -> Verdict:
     """Whether any seed of any cell is above its bound."""
     excess = [(-gap, cell.label) for cell, found in every for gap in shortfalls(found, "bound_db")]
@@ -134,7 +134,7 @@ def bounded(
     return judged(name, f"{what} ({where})", worst, f"<= {most:g}", worst <= most)
 
 
-def shortfalls(trials: Sequence[Trial], line: str) -> list[float]:
+def shortfalls(trials: Sequence[QuantizationTrial], line: str) -> list[float]:
     return [
         bound - snr
         for t in trials

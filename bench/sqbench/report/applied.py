@@ -66,7 +66,7 @@ def _applied(task: str, evaluator: str, quantity: Quantity) -> Applied:
         title=quantity.title,
         unit=quantity.unit,
         by=evaluator,
-        digits=1,
+        digits=quantity.digits,
         direction=quantity.direction,
         scores=True,
         group="application",

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Literal
 
 from sqbench.report.grid import Head
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 
 Direction = Literal["higher", "lower"]
 Group = Literal["", "signal", "perceptual", "application"]
@@ -78,7 +78,7 @@ FIXED: tuple[Column, ...] = (
 CSV_HEADER = ("model", *(column.key for column in FIXED))
 
 
-def columns_for(rows: Iterable[Row]) -> tuple[Column, ...]:
+def columns_for(rows: Iterable[ResultRow]) -> tuple[Column, ...]:
     """The fixed columns, then one for every other metric that the rows have: of the signal, then
     the perceptual ones in the order of their suite."""
     known = {column.key for column in FIXED}
@@ -98,7 +98,7 @@ def columns_for(rows: Iterable[Row]) -> tuple[Column, ...]:
     return (*FIXED, *(column for _, column in sorted(extra.items(), key=place)))
 
 
-def _extra(key: str, category: str, metric: str, row: Row) -> Column:
+def _extra(key: str, category: str, metric: str, row: ResultRow) -> Column:
     prefix = "" if category == "speech" else f"{category.capitalize()} "
     known = metric in _catalogue().names()
     entry = _catalogue().METRICS.get(metric) if known else None
@@ -120,7 +120,7 @@ def _catalogue() -> ModuleType:
     return catalogue
 
 
-def direction_of(metric: str, row: Row) -> Direction | None:
+def direction_of(metric: str, row: ResultRow) -> Direction | None:
     """Which way a metric is better: as recorded with its values, or as this installation knows.
 
     ``None`` where neither is.

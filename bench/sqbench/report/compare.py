@@ -14,7 +14,7 @@ from sqbench.statistics import N_BOOT, Paired, Values, macro_mean, paired
 from sqbench.store import versions
 from sqbench.store.aggregate import rows as aggregate_rows
 from sqbench.store.reader import Store
-from sqbench.store.row import Cell, Row
+from sqbench.store.row import MetricCell, ResultRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,18 +124,20 @@ def build(
     )
 
 
-def _newest(rows: Sequence[Row], names: tuple[str, str], all_versions: bool) -> list[Row]:
+def _newest(
+    rows: Sequence[ResultRow], names: tuple[str, str], all_versions: bool
+) -> list[ResultRow]:
     """The newest version of each codec, and those that are named by label or id."""
     kept, _ = versions.chosen(rows, all_versions=all_versions)
     named = [row for row in rows if row.label in names or row.codec_id in names]
     return kept + [row for row in named if not any(row is each for each in kept)]
 
 
-def _places(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def _places(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((row.source, row.protocol) for row in rows))
 
 
-def _find(rows: Sequence[Row], name: str, place: tuple[str, str]) -> Row | None:
+def _find(rows: Sequence[ResultRow], name: str, place: tuple[str, str]) -> ResultRow | None:
     here = [row for row in rows if (row.source, row.protocol) == place]
     exact = [row for row in here if name in (row.label, row.codec_id)]
     found = exact or [row for row in here if row.codec == name]
@@ -149,7 +151,7 @@ def _find(rows: Sequence[Row], name: str, place: tuple[str, str]) -> Row | None:
     return found[0] if found else None
 
 
-def _explain(rows: Sequence[Row], a: str, b: str) -> None:
+def _explain(rows: Sequence[ResultRow], a: str, b: str) -> None:
     there = list(dict.fromkeys(row.label for row in rows))
     missing = [
         name
@@ -173,8 +175,8 @@ def _same_clips(a: Mapping[str, str], b: Mapping[str, str]) -> dict[str, str]:
 
 def _compare(
     column: Column,
-    a: Cell,
-    b: Cell,
+    a: MetricCell,
+    b: MetricCell,
     ids: Mapping[str, str],
     changed: set[str],
     n_boot: int,
@@ -214,7 +216,12 @@ def _compare(
 
 
 def _notes(
-    a: Row, b: Row, metrics: Sequence[ComparedMetric], changed: int, n_boot: int, seed: int
+    a: ResultRow,
+    b: ResultRow,
+    metrics: Sequence[ComparedMetric],
+    changed: int,
+    n_boot: int,
+    seed: int,
 ) -> list[str]:
     notes = [
         f"Difference: {a.label} minus {b.label}, unweighted mean over datasets, of the utterances "

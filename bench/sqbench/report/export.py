@@ -38,7 +38,7 @@ from sqbench.store import versions
 from sqbench.store.aggregate import Failures, rows
 from sqbench.store.reader import Store
 from sqbench.store.record import Record
-from sqbench.store.row import SIGNAL_METRICS, Row, SetScore, column
+from sqbench.store.row import SIGNAL_METRICS, ResultRow, SetScore, column
 
 ExportFormat = Literal["slt", "main"]
 
@@ -122,7 +122,7 @@ def export(
     return _slt(chosen, folder) if format == "slt" else _main(chosen, folder)
 
 
-def _slt(chosen: Iterable[Row], out: Path) -> Exported:
+def _slt(chosen: Iterable[ResultRow], out: Path) -> Exported:
     paths, notes = [], []
     for row in chosen:
         folder = out / row.label
@@ -139,7 +139,7 @@ def _slt(chosen: Iterable[Row], out: Path) -> Exported:
     return Exported(paths=tuple(paths), notes=tuple(notes))
 
 
-def _by_dataset(row: Row) -> list[tuple[str, dict[str, SetScore]]]:
+def _by_dataset(row: ResultRow) -> list[tuple[str, dict[str, SetScore]]]:
     found: dict[str, dict[str, SetScore]] = {}
     for cell in row.cells.values():
         for s in cell.sets:
@@ -160,7 +160,7 @@ def _log(dataset: str, sets: Mapping[str, SetScore]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _averages(row: Row) -> Iterator[str]:
+def _averages(row: ResultRow) -> Iterator[str]:
     for category in ("speech", "audio"):
         for metric in SIGNAL_METRICS[category]:
             cell = row.cells.get(column(category, metric))
@@ -168,7 +168,7 @@ def _averages(row: Row) -> Iterator[str]:
             yield f"Average {_SLT_AVERAGES[metric]} for {category} datasets: {_plain(value)}"
 
 
-def _remarks(row: Row) -> Iterator[str]:
+def _remarks(row: ResultRow) -> Iterator[str]:
     yield f"Codec: {row.label}, weights {row.weights}; measured bitrate (bps): {row.measured_bps}"
     for cell in row.cells.values():
         for s in cell.sets:
@@ -186,7 +186,7 @@ def _plain(value: float) -> str:
     return np.format_float_positional(value, trim="0")
 
 
-def _main(chosen: list[Row], out: Path) -> Exported:
+def _main(chosen: list[ResultRow], out: Path) -> Exported:
     content, notes = {}, []
     for row in chosen:
         name = _main_name(row)
@@ -204,7 +204,7 @@ def _main(chosen: list[Row], out: Path) -> Exported:
     return Exported(paths=(path,), notes=tuple(notes))
 
 
-def _main_name(row: Row) -> str:
+def _main_name(row: ResultRow) -> str:
     """Main's own name, if these are the weights that main's wrapper loads; else the label."""
     official = row.weights.partition(" ")[0] == "official"
     return _MAIN_CODECS.get(row.codec, row.label) if official else row.label

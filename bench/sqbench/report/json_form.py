@@ -8,7 +8,7 @@ from typing import Any
 from sqbench.report.compare import Comparison
 from sqbench.report.table import Entry, Section, Table, TableRow
 from sqbench.store.applications import Application
-from sqbench.store.row import Cell, Row
+from sqbench.store.row import MetricCell, ResultRow
 
 
 def table_json(table: Table) -> list[dict[str, Any]]:
@@ -78,7 +78,7 @@ def _application(one: Application) -> dict[str, Any]:
     return {**asdict(one), "complete": one.complete}
 
 
-def _traced(row: Row) -> dict[str, Any]:
+def _traced(row: ResultRow) -> dict[str, Any]:
     return {
         "codec": row.codec,
         "codec_id": row.codec_id,
@@ -97,7 +97,7 @@ def _traced(row: Row) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def _cell(cell: MetricCell) -> dict[str, Any]:
     return {
         "value": cell.value,
         "scored": cell.scored,

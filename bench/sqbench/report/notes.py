@@ -8,7 +8,7 @@ from sqbench.data.slt import OFFICIAL_SETS
 from sqbench.published.rows import CITATION
 from sqbench.store.aggregate import Failures
 from sqbench.store.reader import Store
-from sqbench.store.row import Cell, Row, SetScore
+from sqbench.store.row import MetricCell, ResultRow, SetScore
 
 FEW = 10
 """Below so many utterances a percentile interval covers clearly less than it says."""
@@ -24,7 +24,7 @@ _MOST = 3  # reasons, problems or clips spelled out before the rest is only coun
 
 
 def of_section(
-    rows: Sequence[Row],
+    rows: Sequence[ResultRow],
     *,
     controls: Sequence[str],
     failures: Failures,
@@ -104,7 +104,7 @@ def of_store(store: Store) -> Iterator[str]:
         yield from _some([f"Not read: {problem}" for problem in store.problems], "more not read")
 
 
-def _sets(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
+def _sets(rows: Sequence[ResultRow]) -> dict[str, dict[str, int]]:
     """Category to dataset to the most utterances that a row expects of it."""
     sets: dict[str, dict[str, int]] = {}
     for row in rows:
@@ -115,7 +115,7 @@ def _sets(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
     return sets
 
 
-def _incomplete(row: Row) -> Iterator[str]:
+def _incomplete(row: ResultRow) -> Iterator[str]:
     short = [(key, cell) for key, cell in row.cells.items() if cell.scored < cell.expected]
     if not short:
         return
@@ -136,18 +136,18 @@ def _incomplete(row: Row) -> Iterator[str]:
     yield f"† {row.label}: {counts} scored; {shown}{more}."
 
 
-def _absent(cell: Cell) -> int:
+def _absent(cell: MetricCell) -> int:
     return sum(max(0, s.expected - s.scored - s.undefined - s.failed) for s in cell.sets)
 
 
-def _identical(row: Row) -> Iterator[str]:
+def _identical(row: ResultRow) -> Iterator[str]:
     cells = [(key, cell) for key, cell in row.cells.items() if cell.identical]
     if cells:
         counts = ", ".join(f"{_name(key)} {c.identical} of {c.expected}" for key, c in cells)
         yield f"{row.label}: reproduced sample for sample, kept out of the mean: {counts}."
 
 
-def _dropped(rows: Sequence[Row]) -> Iterator[str]:
+def _dropped(rows: Sequence[ResultRow]) -> Iterator[str]:
     for row in rows:
         lost = {s.dataset: s.dropped for cell in row.cells.values() for s in cell.sets if s.dropped}
         if lost:
@@ -155,7 +155,7 @@ def _dropped(rows: Sequence[Row]) -> Iterator[str]:
             yield f"‡ {row.label}: datasets dropped as the published scripts do: {parts}."
 
 
-def locations(rows: Sequence[Row]) -> Iterator[str]:
+def locations(rows: Sequence[ResultRow]) -> Iterator[str]:
     """Which of several places the values are of, where runs gave these one name."""
     places: dict[str, list[str]] = {}
     for row in rows:
@@ -173,7 +173,7 @@ def locations(rows: Sequence[Row]) -> Iterator[str]:
         )
 
 
-def _coverage(rows: Sequence[Row]) -> Iterator[str]:
+def _coverage(rows: Sequence[ResultRow]) -> Iterator[str]:
     limited: dict[tuple[int, int], list[str]] = {}
     for row in rows:
         if row.selected < row.total:
@@ -193,7 +193,7 @@ def _coverage(rows: Sequence[Row]) -> Iterator[str]:
         yield f"Rows cover different utterances and do not compare: {groups}."
 
 
-def _older(rows: Sequence[Row]) -> Iterator[str]:
+def _older(rows: Sequence[ResultRow]) -> Iterator[str]:
     """Metrics of somebody's own that changed while only a part was measured again."""
     for row in rows:
         for metric, count in row.older.items():
@@ -203,7 +203,7 @@ def _older(rows: Sequence[Row]) -> Iterator[str]:
             )
 
 
-def _versions(rows: Sequence[Row]) -> Iterator[str]:
+def _versions(rows: Sequence[ResultRow]) -> Iterator[str]:
     found: dict[str, dict[int, list[str]]] = {}
     for row in rows:
         for metric, version in row.versions.items():
@@ -214,7 +214,7 @@ def _versions(rows: Sequence[Row]) -> Iterator[str]:
             yield f"{metric.upper()} of different versions, not comparable: {parts}."
 
 
-def _conflicts(rows: Sequence[Row]) -> Iterator[str]:
+def _conflicts(rows: Sequence[ResultRow]) -> Iterator[str]:
     """Rows that were given different audio under the same id."""
     audio: dict[str, set[str]] = {}
     for row in rows:

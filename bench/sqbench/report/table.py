@@ -20,7 +20,7 @@ from sqbench.store.aggregate import rows as aggregate_rows
 from sqbench.store.applications import Heard, applications
 from sqbench.store.reader import Store
 from sqbench.store.record import ORIGINAL
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 
 CONTROLS = ("identity", "silence", "mulaw-8", "resample-8k")
 """Codecs that are there to check the ruler; never called best."""
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class TableRow:
-    """A row: ours, with the `Row` it was made from; the original audio's, or the paper's, without.
+    """A row: ours, with its `ResultRow`; the original audio's, or the paper's, without.
 
     ``heard`` is what evaluators said of it.
     """
@@ -57,7 +57,7 @@ class TableRow:
     label: str
     weights: str
     entries: Mapping[str, Entry]
-    row: Row | None = None
+    row: ResultRow | None = None
     heard: Heard = field(default_factory=dict)
     original: bool = False
 
@@ -177,7 +177,7 @@ def build(
     return Table(sections=tuple(sections), failures=failures, notes=tuple(said))
 
 
-def _only(row: Row, keys: Collection[str]) -> Row:
+def _only(row: ResultRow, keys: Collection[str]) -> ResultRow:
     """A row without the cells of other columns, and what is said of them."""
     cells = {key: cell for key, cell in row.cells.items() if key in keys}
     metrics = {cell.metric for cell in cells.values()}
@@ -185,7 +185,9 @@ def _only(row: Row, keys: Collection[str]) -> Row:
     return replace(row, cells=cells, reasons=reasons)
 
 
-def _chosen(rows: list[Row], store: Store, source: str | None, protocol: str | None) -> list[Row]:
+def _chosen(
+    rows: list[ResultRow], store: Store, source: str | None, protocol: str | None
+) -> list[ResultRow]:
     if not rows:
         found = f"{len(store.problems)} unreadable lines" if store.problems else "nothing"
         raise InputError(
@@ -203,7 +205,7 @@ def _chosen(rows: list[Row], store: Store, source: str | None, protocol: str | N
 
 
 def _table_row(
-    row: Row,
+    row: ResultRow,
     columns: Iterable[Column],
     ci: bool,
     n_boot: int,

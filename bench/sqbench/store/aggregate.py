@@ -27,7 +27,7 @@ import numpy as np
 from sqbench.errors import InputError
 from sqbench.store.reader import Store
 from sqbench.store.record import Record
-from sqbench.store.row import SIGNAL_METRICS, Cell, Row, SetScore, column
+from sqbench.store.row import SIGNAL_METRICS, MetricCell, ResultRow, SetScore, column
 from sqbench.store.selection import Applies, InForce, in_force
 
 Failures = Literal["mean", "drop"]
@@ -38,7 +38,7 @@ _MAY_BE_NEGATIVE = ("sdr",)
 """The published scripts read a negative dataset mean of these metrics only."""
 
 
-def rows(store: Store, *, failures: Failures = "mean") -> list[Row]:
+def rows(store: Store, *, failures: Failures = "mean") -> list[ResultRow]:
     """All rows of a store, by source, protocol and first appearance of the codec.
 
     Args:
@@ -110,14 +110,14 @@ def _row(
     all_coding: list[Record],
     description: Mapping[str, Any],
     last_run: tuple[str, str],
-) -> Row:
+) -> ResultRow:
     source, protocol, codec_id = key
     coding = _selected(all_coding, selection)
     of_selection = _selected(all_scores, selection)
     applies = Applies(all_scores, selection.clips)
     scores, older = current(r for r in of_selection if applies(r["metric"] or "", r["category"]))
     weights = [record["weights"] for record in (*all_coding, *all_scores)]
-    return Row(
+    return ResultRow(
         source=source,
         protocol=protocol,
         codec=name[0],
@@ -147,10 +147,10 @@ def _unmeasured(
     coding: list[Record],
     description: Mapping[str, Any],
     last_run: tuple[str, str],
-) -> Row:
+) -> ResultRow:
     """The row of a codec that evaluators heard, and no metric measured."""
     source, protocol, codec_id = key
-    return Row(
+    return ResultRow(
         source=source,
         protocol=protocol,
         codec=name[0],
@@ -234,7 +234,7 @@ def current(records: Iterable[Record]) -> tuple[list[Record], dict[str, int]]:
     return list(found.values()), dict(left_out)
 
 
-def _cells(scores: Iterable[Record], selection: InForce, applies: Applies) -> dict[str, Cell]:
+def _cells(scores: Iterable[Record], selection: InForce, applies: Applies) -> dict[str, MetricCell]:
     groups: dict[tuple[str, str, str], list[Record]] = {}
     for record in scores:
         key = (record["category"], record["metric"] or "", record["dataset"])
@@ -250,7 +250,7 @@ def _cells(scores: Iterable[Record], selection: InForce, applies: Applies) -> di
             for (kind, dataset), n in sorted(expected.items())
             if kind == category
         )
-        cells[column(category, metric)] = Cell(category=category, metric=metric, sets=sets)
+        cells[column(category, metric)] = MetricCell(category=category, metric=metric, sets=sets)
     return cells
 
 
@@ -283,7 +283,7 @@ def _set_score(
     )
 
 
-def _drop(cells: Mapping[str, Cell]) -> dict[str, Cell]:
+def _drop(cells: Mapping[str, MetricCell]) -> dict[str, MetricCell]:
     """Take out every dataset in which a metric of its category lacks a value."""
     why: dict[tuple[str, str], str] = {}
     for cell in cells.values():
@@ -298,7 +298,7 @@ def _drop(cells: Mapping[str, Cell]) -> dict[str, Cell]:
                 continue
             why.setdefault((s.category, s.dataset), reason)
     return {
-        name: Cell(
+        name: MetricCell(
             category=cell.category,
             metric=cell.metric,
             sets=tuple(_dropped(s, why.get((s.category, s.dataset))) for s in cell.sets),

@@ -19,7 +19,7 @@ from sqbench.store.writer import AUDIO_FOLDER, RECORDS_FILE, RUN_FILE, line
 
 
 @dataclass(frozen=True, kw_only=True)
-class Version:
+class CodecVersion:
     """One identity of a codec on one source.
 
     Attributes:
@@ -40,7 +40,7 @@ class Version:
     newest: bool
 
 
-def versions(store: Store) -> list[Version]:
+def versions(store: Store) -> list[CodecVersion]:
     """Every codec of a store, by source, name and time."""
     counts: Counter[tuple[str, str]] = Counter()
     failed: Counter[tuple[str, str]] = Counter()
@@ -60,7 +60,7 @@ def versions(store: Store) -> list[Version]:
         newest[of] = max(newest.get(of, ""), entry["last"])
     return sorted(
         (
-            Version(
+            CodecVersion(
                 codec=entry["codec"]["name"],
                 codec_id=identity,
                 weights=_label(entry["codec"]),
@@ -138,7 +138,7 @@ def drop(folder: Path, codecs: Sequence[str], *, older: bool = False) -> dict[st
     return dict(deleted)
 
 
-def _fits(version: Version, pattern: str) -> bool:
+def _fits(version: CodecVersion, pattern: str) -> bool:
     label = f"{version.codec}@{version.codec_id[:8]}"
     return any(fnmatchcase(t, pattern) for t in (version.codec, version.codec_id, label))
 

@@ -8,23 +8,74 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from types import NoneType, UnionType
-from typing import Any, Literal, NoReturn, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, NotRequired, TypedDict, cast
 
 from sqbench.store.record import SCHEMA, Observation, Record
+from sqcodec.typed import FieldError, convert
 
-_LATER, _LATER_HEARD = ("metric_identity", "direction"), ("heard_sha256",)
-"""Fields that records, and observations, of earlier versions do not have."""
+_LATER: dict[type, tuple[str, ...]] = {
+    Record: ("metric_identity", "direction"),
+    Observation: ("heard_sha256",),
+}
+"""Fields that those of earlier versions do not have."""
 
 _DIGITS = 18
 """Integers of more digits do not fit 64 bits, and a float of them may be infinite."""
 
-_HEARD = ("sha256", "dataset", "label", "group", "alternative")
-"""What a run says of each clip of a task; all text."""
 
-_CLIP = ("sha256", "dataset", "category", "domain")
-"""What a run says of each utterance that it selected; all text."""
+class _Selected(TypedDict):
+    """What a run says of each utterance that it selected."""
+
+    sha256: str
+    dataset: str
+    category: str
+    domain: str
+
+
+class _Clip(TypedDict):
+    """What a run says of each clip of a task."""
+
+    sha256: str
+    dataset: str
+    label: str
+    group: str
+    alternative: str
+
+
+class _Source(TypedDict):
+    name: str
+    location: str
+    selected: int
+    total: int
+    expected: NotRequired[dict[str, dict[str, Any]]]
+    selection: dict[str, _Selected]
+
+
+class _Task(TypedDict):
+    evaluator: str
+    evaluator_id: str
+    version: int
+    selected: int
+    total: int
+    clips: dict[str, _Clip]
+    trials: dict[str, list[tuple[str | int | bool, str, str]]]
+
+
+class _Codec(TypedDict):
+    codec_id: str
+    name: str
+
+
+class _Run(TypedDict):
+    """What a ``run.json`` must have; it has more, of which nothing is asked here."""
+
+    run_id: NotRequired[str]
+    started: str
+    protocol: str
+    metrics: dict[str, int]
+    codecs: list[_Codec]
+    source: _Source
+    tasks: NotRequired[dict[str, _Task]]
 
 
 def record(line: bytes) -> Record | Observation:
@@ -34,19 +85,13 @@ def record(line: bytes) -> Record | Observation:
         ValueError: it is none; says why.
     """
     found = _object(line)
-    heard = found.get("kind") == "observation"
-    fields = _OBSERVATION_FIELDS if heard else _FIELDS
-    for name in _LATER_HEARD if heard else _LATER:
+    kind: Any = Observation if found.get("kind") == "observation" else Record
+    for name in _LATER[kind]:
         found.setdefault(name, None)
-    if missing := fields.keys() - found.keys():
-        raise ValueError(f"fields missing: {', '.join(sorted(missing))}")
-    for name, (types, values) in fields.items():
-        value = found[name]
-        if type(value) not in types and not (isinstance(value, str) and value in values):
-            raise _wrong(name, _wanted(types, values), value)
+    found |= cast(dict[str, Any], convert(found, kind))
     if not found["key"]:
         raise ValueError("key is empty")
-    if heard:
+    if kind is Observation:
         if (found["observed"] is None) == (found["status"] == "ok"):
             raise ValueError(f"an observation that is {found['status']} with the wrong content")
         return cast(Observation, found)
@@ -62,82 +107,24 @@ def run(text: bytes) -> dict[str, Any]:
         ValueError: it cannot be used; says why.
     """
     found = _object(text)
-    if "run_id" in found:
-        name = _text(found, "run_id")
-        if "/" in name or name in (".", ".."):
-            raise _wrong("run_id", "the name of a folder", name)
-    _text(found, "started")
-    _text(found, "protocol")
-    for name, version in _mapping(found, "metrics").items():
-        if type(version) is not int:
-            raise _wrong(f"metrics.{name}", "an integer", version)
-    codecs = found.get("codecs")
-    if not isinstance(codecs, list):
-        raise _wrong("codecs", "a list", codecs)
-    for codec in codecs:
-        if not isinstance(codec, dict):
-            raise _wrong("codecs", "a list of objects", codec)
-        _text(codec, "codec_id", "codecs.")
-        _text(codec, "name", "codecs.")
-    _check_source(_mapping(found, "source"))
-    if "tasks" in found:
-        for name, task in _mapping(found, "tasks").items():
-            _check_task(f"tasks.{name}.", task)
+    known = convert(found, _Run)
+    if "/" in (name := known.get("run_id", "run")) or name in ("", ".", ".."):
+        raise FieldError("run_id", "the name of a folder", json.dumps(name))
+    texts = {"started": known["started"], "protocol": known["protocol"]}
+    texts |= {f"source.{name}": known["source"][name] for name in ("name", "location")}
+    for codec in known["codecs"]:
+        texts |= {"codecs.codec_id": codec["codec_id"], "codecs.name": codec["name"]}
+    for name, task in known.get("tasks", {}).items():
+        texts |= {f"tasks.{name}.evaluator": task["evaluator"]}
+        texts |= {f"tasks.{name}.evaluator_id": task["evaluator_id"]}
+        for group, trials in task["trials"].items():
+            if not {clip for _, *pair in trials for clip in pair} <= task["clips"].keys():
+                where = f"tasks.{name}.trials.{group}"
+                raise FieldError(where, "clips of the task", "others")
+    for name, value in texts.items():
+        if not value:
+            raise FieldError(name, "a text", '""')
     return found
-
-
-def _check_task(where: str, task: Any) -> None:
-    if not isinstance(task, dict):
-        raise _wrong(where.rstrip("."), "an object", task)
-    for name in ("evaluator", "evaluator_id"):
-        _text(task, name, where)
-    for name in ("version", "selected", "total"):
-        if type(task.get(name)) is not int:
-            raise _wrong(where + name, "an integer", task.get(name))
-    clips = _mapping(task, "clips", where)
-    for utterance, clip in clips.items():
-        if not (isinstance(clip, dict) and all(isinstance(clip.get(k), str) for k in _HEARD)):
-            raise _wrong(f"{where}clips.{utterance}", f"the texts {', '.join(_HEARD)}", clip)
-    for name, trials in _mapping(task, "trials", where).items():
-        for trial in trials if isinstance(trials, list) else [trials]:
-            if not (isinstance(trial, list) and len(trial) == 3 and {*trial[1:]} <= clips.keys()):
-                raise _wrong(f"{where}trials.{name}", "a list of [target, clip, clip]", trial)
-
-
-def _check_source(source: Mapping[str, Any]) -> None:
-    _text(source, "name", "source.")
-    _text(source, "location", "source.")
-    for name in ("selected", "total"):
-        if type(source.get(name)) is not int:
-            raise _wrong(f"source.{name}", "an integer", source.get(name))
-    if "expected" in source:
-        for name, entry in _mapping(source, "expected", "source.").items():
-            if not isinstance(entry, dict):
-                raise _wrong(f"source.expected.{name}", "an object", entry)
-    for utterance, clip in _mapping(source, "selection", "source.").items():
-        if not (isinstance(clip, dict) and all(isinstance(clip.get(k), str) for k in _CLIP)):
-            wanted = f"the texts {', '.join(_CLIP)}"
-            raise _wrong(f"source.selection.{utterance}", wanted, clip)
-
-
-def _text(found: Mapping[str, Any], name: str, where: str = "") -> str:
-    value = found.get(name)
-    if not (isinstance(value, str) and value):
-        raise _wrong(where + name, "a text", value)
-    return value
-
-
-def _mapping(found: Mapping[str, Any], name: str, where: str = "") -> dict[str, Any]:
-    value = found.get(name)
-    if not isinstance(value, dict):
-        raise _wrong(where + name, "an object", value)
-    return value
-
-
-def _wrong(name: str, wanted: str, value: object) -> ValueError:
-    shown = json.dumps(value, ensure_ascii=False)
-    shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
-    return ValueError(f"{name} {shown}, expected {wanted}")
 
 
 def _object(text: bytes) -> dict[str, Any]:
@@ -179,30 +166,3 @@ def _int(digits: str) -> int:
 
 
 _decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=_float, parse_int=_int)
-
-_Field = tuple[frozenset[type], frozenset[str]]
-
-
-def _field(annotation: Any) -> _Field:
-    """The JSON types, and the texts, that a field's annotation allows."""
-    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    texts = [part for part in parts if get_origin(part) is Literal]
-    types = frozenset(get_origin(part) or part for part in parts if part not in texts)
-    values = frozenset(value for part in texts for value in get_args(part))
-    return (types | {int} if float in types else types), values
-
-
-_FIELDS: Mapping[str, _Field] = {
-    name: _field(annotation) for name, annotation in get_type_hints(Record).items()
-}
-_OBSERVATION_FIELDS: Mapping[str, _Field] = {
-    name: _field(annotation) for name, annotation in get_type_hints(Observation).items()
-}
-
-_WORDS = {str: "a text", float: "a number", int: "an integer", dict: "an object", NoneType: "null"}
-
-
-def _wanted(types: frozenset[type], values: frozenset[str]) -> str:
-    named = types - {int} if float in types else types
-    words = [word for kind, word in _WORDS.items() if kind in named]
-    return " or ".join([*words, *sorted(values)])

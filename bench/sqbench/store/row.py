@@ -68,7 +68,7 @@ class SetScore:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class MetricCell:
     """One metric over the datasets of one category."""
 
     category: str
@@ -105,7 +105,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ResultRow:
     """One codec on one source under one protocol.
 
     Attributes:
@@ -133,7 +133,7 @@ class Row:
     weights: str
     description: Mapping[str, Any]
     measured_bps: float | None
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, MetricCell]
     reasons: Mapping[tuple[str, str, str], int]
     selected: int
     total: int

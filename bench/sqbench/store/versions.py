@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from sqbench.errors import InputError
-from sqbench.store.row import Row
+from sqbench.store.row import ResultRow
 
 
 def chosen(
-    rows: Sequence[Row], codecs: Sequence[str] = (), *, all_versions: bool = False
-) -> tuple[list[Row], Mapping[str, int]]:
+    rows: Sequence[ResultRow], codecs: Sequence[str] = (), *, all_versions: bool = False
+) -> tuple[list[ResultRow], Mapping[str, int]]:
     """The rows of these codecs, the newest version of each.
 
     Args:
@@ -63,10 +63,10 @@ def note(hidden: Mapping[str, int]) -> str:
     return f"Older versions not shown: {counts} (--all-versions shows them)."
 
 
-def _is(row: Row, pattern: str) -> bool:
+def _is(row: ResultRow, pattern: str) -> bool:
     return any(fnmatchcase(text, pattern) for text in (row.codec, row.label, row.codec_id))
 
 
-def _of(row: Row) -> tuple[str, ...]:
+def _of(row: ResultRow) -> tuple[str, ...]:
     weights = row.description.get("weights", {}).get("source", "")
     return (row.source, row.protocol, row.codec, str(weights))

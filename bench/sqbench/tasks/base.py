@@ -86,17 +86,19 @@ class Quantity:
         name: ``wer``; the first of a task is the one that tables show.
         title: for people.
         unit: ``%`` or nothing.
-        direction: which way is better.
+        direction: which way is better; ``None`` where that is not a question.
         meaning: a few words.
         shown: whether tables have a column for it; files and JSON have all.
+        digits: behind the point, where a table shows it.
     """
 
     name: str
     title: str
     unit: str
-    direction: Literal["higher", "lower"]
+    direction: Literal["higher", "lower"] | None
     meaning: str
     shown: bool = False
+    digits: int = 1
 
 
 class Task(ABC):

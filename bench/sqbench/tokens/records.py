@@ -1,7 +1,8 @@
 """Where codes are kept for statistics: ``OUT/tokens/CODEC-ID.jsonl``, a clip a line.
 
 Codes are packed to exactly their bits, so that pooled statistics can be taken again, of any
-selection, without the codec. The file only grows; the newest line of a clip counts.
+selection, without the codec. The file only grows; the newest line of a
+clip counts.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from sqbench.bitstream.packing import pack, packed_size, unpack
 from sqbench.bitstream.stream import frames_per_block
 from sqbench.digest import digest
 from sqbench.errors import InputError
-from sqbench.tokens.statistics import Clip
+from sqbench.tokens.selection import read
+from sqbench.tokens.statistics import ClipTokens
 from sqbench_codecs import Codes
 
 FOLDER = "tokens"
@@ -45,7 +47,7 @@ class TokenRecord:
     source: str
     utterance: str
     audio_sha256: str
-    clip: Clip | None
+    clip: ClipTokens | None
     reason: str | None = None
 
     @property
@@ -101,8 +103,13 @@ class TokenStore:
 
 
 def load(out: Path) -> TokenStore:
-    """Everything in ``OUT/tokens``; empty if there is nothing."""
+    """What is in force of ``OUT/tokens`` (`sqbench.tokens.selection`); empty if there is nothing.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
     store = TokenStore()
+    selections = read(out / FOLDER)
     for path in sorted((out / FOLDER).glob("*.jsonl")):
         for number, line in enumerate(_lines(path), start=1):
             if not line.strip():
@@ -113,7 +120,9 @@ def load(out: Path) -> TokenStore:
                 store.problems.append(f"{path}:{number}: skipped ({type(error).__name__}: {error})")
                 continue
             store.records.pop(record.key, None)
-            store.records[record.key] = record
+            chosen = selections.get(record.source)
+            if chosen is None or chosen.get(record.utterance) == record.audio_sha256:
+                store.records[record.key] = record
     return store
 
 
@@ -154,7 +163,7 @@ def _decode(found: dict[str, Any]) -> TokenRecord:
     clip = None
     if found["reason"] is None:
         packed = base64.b85decode(found["codes"])
-        clip = Clip(
+        clip = ClipTokens(
             codes=_unpack(packed, found["codec"]["codebook_sizes"], found["frames"]),
             seconds=float(found["seconds"]),
             probes={name: (int(a), int(b)) for name, (a, b) in found["probes"].items()},

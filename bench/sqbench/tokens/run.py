@@ -16,8 +16,9 @@ from sqbench.engine.jobs import Item, Selection
 from sqbench.engine.systems.base import System, read_reference, why
 from sqbench.engine.systems.codec import CodecFailure, CodecSystem
 from sqbench.errors import InputError
-from sqbench.tokens.records import TokenRecord, TokenWriter, key, load
-from sqbench.tokens.statistics import Clip, same
+from sqbench.tokens.records import FOLDER, TokenRecord, TokenWriter, key, load
+from sqbench.tokens.selection import put_in_force
+from sqbench.tokens.statistics import ClipTokens, same
 
 SHIFT_S = 0.001
 MAX_SIZE = 1 << 20
@@ -39,6 +40,7 @@ def tokenize(codec: System, selection: Selection, out: Path) -> Iterator[TokenRe
         )
     identity = codec.identity
     name = selection.source.name
+    put_in_force(out / FOLDER, selection)
     done = {k for k, record in load(out).records.items() if record.clip is not None}
     with TokenWriter(out, codec.name, identity) as writer:
         for item in selection.items:
@@ -65,7 +67,7 @@ def tokenize(codec: System, selection: Selection, out: Path) -> Iterator[TokenRe
             yield record
 
 
-def _clip(codec: CodecSystem, item: Item) -> Clip:
+def _clip(codec: CodecSystem, item: Item) -> ClipTokens:
     samples, rate = read_reference(item)
     to_rate = codec.description["sample_rate"] or rate
     x = audio.resample(samples, rate, to_rate).astype(np.float32)
@@ -84,4 +86,4 @@ def _clip(codec: CodecSystem, item: Item) -> Clip:
     if len(x) > step and abs(hop - step) < 1e-6:
         shifted = codec.encode(x[step:])
         probes["1 frame"] = same(codes, shifted, offset=1, frames=frames)
-    return Clip(codes=codes, seconds=len(samples) / rate, probes=probes)
+    return ClipTokens(codes=codes, seconds=len(samples) / rate, probes=probes)

@@ -77,7 +77,7 @@ class Tokens:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clip:
+class ClipTokens:
     """A clip's codes, and how many of them a probe found again.
 
     Attributes:
@@ -91,7 +91,7 @@ class Clip:
     probes: Mapping[str, tuple[int, int]]
 
 
-def pooled(clips: Sequence[Clip], sizes: Sequence[int]) -> Tokens:
+def pooled(clips: Sequence[ClipTokens], sizes: Sequence[int]) -> Tokens:
     """Statistics over ``clips``, at least one, of codebooks of ``sizes``."""
     seconds = math.fsum(clip.seconds for clip in clips)
     names = dict.fromkeys(name for clip in clips for name in clip.probes)

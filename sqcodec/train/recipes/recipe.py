@@ -28,6 +28,7 @@ from sqcodec.train.recipes.sections import (
     Quantizer,
 )
 from sqcodec.train.recipes.values import example, typed
+from sqcodec.typed import read_toml
 
 SHORT = {"perceptual": "perceptual.source"}
 """Sections that can be set as if they were their most important key."""
@@ -137,7 +138,7 @@ class Recipe:
                 )
             try:
                 parsed = typed(value, known[key])
-            except (ValueError, TypeError, AttributeError):
+            except ValueError:
                 raise InputError(
                     f"{origin}, {key}",
                     expected=f"a {type(known[key]).__name__} such as {example(known[key])}",
@@ -232,10 +233,7 @@ def _read(name: str) -> tuple[dict[str, Any], str]:
             expected=f"one of {', '.join(shipped_recipes())}, or a TOML file",
             found="no such file",
         )
-    try:
-        return tomllib.loads(path.read_text("utf-8")), str(path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(str(path), expected="TOML in UTF-8", found=str(error)) from None
+    return read_toml(path), str(path)
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

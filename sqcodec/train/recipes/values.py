@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqcodec.typed import convert
+
 
 def typed(value: Any, like: Any) -> Any:
     """``value``, a text or TOML's type, as a value of the type of ``like``.
 
     Raises:
-        ValueError, TypeError, AttributeError: it is none.
+        ValueError: it is none.
     """
+    text = isinstance(value, str)
     if isinstance(like, dict):
-        if isinstance(value, str):
-            pairs = [part.split(":") for part in value.split(",") if part]
-            value = dict(pairs)
-        return {str(name): float(weight) for name, weight in value.items()}
-    if isinstance(like, bool):
-        if value in (True, "true"):
-            return True
-        if value in (False, "false"):
-            return False
-        raise ValueError(value)
+        if text:
+            value = dict(part.split(":", 1) for part in value.split(",") if part)
+        return convert(value, dict[str, float], texts=text)
     if isinstance(like, tuple):
-        parts = value.strip("[]()").split(",") if isinstance(value, str) else list(value)
-        parsed = tuple(type(like[0])(part) for part in parts)
-        if isinstance(like[0], float) and len(parsed) != len(like):
-            raise ValueError(value)
-        return parsed
-    if isinstance(value, bool):
-        raise ValueError(value)
-    if isinstance(like, int) and isinstance(value, float):
-        raise ValueError(value)
-    return type(like)(value.strip("\"'") if isinstance(value, str) else value)
+        parts = [p.strip() for p in value.strip("[]()").split(",")] if text else value
+        floats = (float,) * len(like)
+        kind: Any = tuple[floats] if isinstance(like[0], float) else tuple[int, ...]  # type: ignore[valid-type]
+        return convert(parts, kind, texts=text)
+    return convert(value.strip("\"'") if text else value, type(like), texts=text)
 
 
 def example(value: Any) -> str:

@@ -34,7 +34,7 @@ def build(name: str, source: str | None = None, device: str = "cpu") -> Evaluato
 
 def hear(evaluator: Evaluator, *waveforms: Any) -> list[str]:
     evaluator.load(lambda name: waveforms[0])
-    observed = evaluator.observe(list(waveforms), [NOBODY] * len(waveforms))
+    observed = evaluator.predict(list(waveforms), [NOBODY] * len(waveforms))
     return [one["hypothesis"] for one in observed]
 
 

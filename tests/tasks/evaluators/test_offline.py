@@ -44,10 +44,10 @@ def test_sphinx_hears_words_and_forgets_them(clips: dict[str, Any]) -> None:
     first, second = itertools.islice(clips.values(), 2)
     silence = np.zeros(16000, np.float32)
     nobody = [Clip(id="", dataset="", label="")] * 3
-    forward = evaluator.observe([first, silence, second], nobody)
+    forward = evaluator.predict([first, silence, second], nobody)
     assert "kitchen table" in forward[0]["hypothesis"]
     assert len(forward[1]["hypothesis"].split()) <= 1
-    assert evaluator.observe([second, silence, first], nobody) == forward[::-1]
+    assert evaluator.predict([second, silence, first], nobody) == forward[::-1]
 
 
 @pytest.mark.slow
@@ -61,7 +61,7 @@ def test_resemblyzer_is_the_packages_encoder(clips: dict[str, Any]) -> None:
     theirs = package.VoiceEncoder("cpu", verbose=False)
     for waveform in (*itertools.islice(clips.values(), 3), np.tile(next(iter(clips.values())), 4)):
         for part in (waveform, 0.001 * waveform[:9000]):
-            (ours,) = evaluator.observe([part], [Clip(id="", dataset="", label="")])
+            (ours,) = evaluator.predict([part], [Clip(id="", dataset="", label="")])
             expected = theirs.embed_utterance(normalize_volume(part, -30, increase_only=True))
             np.testing.assert_allclose(unpack(ours["whole"]), expected, atol=2e-6)
 
@@ -72,7 +72,7 @@ def test_resemblyzer_takes_silence_and_a_sample(clips: dict[str, Any]) -> None:
     evaluator = make("resemblyzer")
     evaluator.load(lambda name: clips[name])
     nobody = [Clip(id="", dataset="", label="")] * 3
-    silent = evaluator.observe([np.zeros(n, np.float32) for n in (1, 8000, 90000)], nobody)
+    silent = evaluator.predict([np.zeros(n, np.float32) for n in (1, 8000, 90000)], nobody)
     whole = [unpack(one["whole"]) for one in silent]
     assert np.isfinite(whole).all()
     np.testing.assert_allclose(whole[1], whole[2], atol=1e-6)
@@ -99,14 +99,14 @@ def test_probes_learn(name: str) -> None:
     data, waveforms = _synthetic(5, "abc")
     evaluator = make(name, data)
     evaluator.load(waveforms.__getitem__)
-    found = evaluator.observe(list(waveforms.values()), list(data.clips.values()))
+    found = evaluator.predict(list(waveforms.values()), list(data.clips.values()))
     right = [one["label"] == c.label for one, c in zip(found, data.clips.values(), strict=True)]
     assert np.mean(right) > 0.9
     assert sum(found[0]["posterior"].values()) == pytest.approx(1, abs=1e-5)
     again = make(name, data)
     again.load(waveforms.__getitem__)
     assert again.id == evaluator.id
-    assert again.observe([waveforms["0a"]], [data.clips["0a"]]) == found[:1]
+    assert again.predict([waveforms["0a"]], [data.clips["0a"]]) == found[:1]
 
 
 def test_a_probe_never_learns_from_the_group_that_it_judges() -> None:
@@ -122,7 +122,7 @@ def test_a_probe_never_learns_from_the_group_that_it_judges() -> None:
     for each in (data, TaskData(clips=swapped)):
         evaluator = make("probe-event", each)
         evaluator.load(waveforms.__getitem__)
-        said.append(evaluator.observe([waveforms["2a"]], [each.clips["2a"]])[0])
+        said.append(evaluator.predict([waveforms["2a"]], [each.clips["2a"]])[0])
     assert said[0]["label"] == said[1]["label"] == "a"
 
 

@@ -41,9 +41,9 @@ def noise(seconds: float, rate: int) -> Any:
     return (0.1 * RNG.standard_normal(int(seconds * rate))).astype(np.float32)
 
 
-def observe(evaluator: Evaluator, *waveforms: Any) -> list[dict[str, Any]]:
+def predict(evaluator: Evaluator, *waveforms: Any) -> list[dict[str, Any]]:
     clips = [CLIPS.clips["ab"[i % 2]] for i in range(len(waveforms))]
-    return evaluator.observe(list(waveforms), clips)
+    return evaluator.predict(list(waveforms), clips)
 
 
 def check(evaluator: Evaluator, seconds: float = 1.0) -> list[dict[str, Any]]:
@@ -51,8 +51,8 @@ def check(evaluator: Evaluator, seconds: float = 1.0) -> list[dict[str, Any]]:
     a, b = noise(seconds, evaluator.sample_rate), noise(1.3 * seconds, evaluator.sample_rate)
     before = evaluator.id
     evaluator.load(lambda name: a)
-    together = observe(evaluator, a, b)
-    alone = observe(evaluator, a) + evaluator.observe([b], [CLIPS.clips["b"]])
+    together = predict(evaluator, a, b)
+    alone = predict(evaluator, a) + evaluator.predict([b], [CLIPS.clips["b"]])
     assert json.loads(json.dumps(together)) == together
     for one, other in zip(together, alone, strict=True):
         assert one.keys() == other.keys()
@@ -102,7 +102,7 @@ def test_whisper_cuts_at_30_s_and_the_other_does_not(
     monkeypatch.setattr(whisper, "transcribe", transcribe)
     evaluator = make("whisper-large-v3-long", str(whisper_file))
     evaluator.load(lambda name: noise(1, 16000))
-    found = observe(evaluator, noise(31, 16000), noise(1, 16000))
+    found = predict(evaluator, noise(31, 16000), noise(1, 16000))
     assert seen == [31.0]
     assert found[0] == {"hypothesis": "to the end"}
     assert found[1]["hypothesis"] != "to the end"

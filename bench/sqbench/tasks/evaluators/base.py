@@ -89,7 +89,7 @@ class Evaluator(ABC):
         """Short hash of name, version and identity; part of every observation's key."""
         return digest(self.name, self.version, dict(self.identity))[:12]
 
-    def bring(self, samples: NDArray[np.floating], rate: int) -> Waveform:
+    def resample(self, samples: NDArray[np.floating], rate: int) -> Waveform:
         """``[T]`` at any rate, at the evaluator's; by the project's resampler unless overridden."""
         at_rate = audio.resample(np.asarray(samples, np.float64), rate, self.sample_rate)
         return at_rate.astype(np.float32)
@@ -105,7 +105,7 @@ class Evaluator(ABC):
         """Give memory back."""
 
     @abstractmethod
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         """What is heard in each waveform, JSON-able; the fields are the task's."""
 
 
@@ -118,7 +118,7 @@ class WorkerEvaluator(Evaluator):
     def listener(self) -> Callable[[Waveform], dict[str, Any]]:
         """What turns a waveform into an observation, for a worker to call: it must pickle."""
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         listen = self.listener()
         return [listen(waveform) for waveform in waveforms]
 

@@ -72,7 +72,7 @@ class MsClap(Evaluator):
         finally:
             self.close()
 
-    def bring(self, samples: NDArray[np.floating], rate: int) -> Waveform:
+    def resample(self, samples: NDArray[np.floating], rate: int) -> Waveform:
         return torchaudio_resample(samples, rate, self.sample_rate)
 
     def load(self, read: Read) -> None:
@@ -88,7 +88,7 @@ class MsClap(Evaluator):
             self._process.communicate()
             self._process = None
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         found = []
         for waveform in waveforms:
             audio = np.ascontiguousarray(tiled(waveform, self._length), "<f4")

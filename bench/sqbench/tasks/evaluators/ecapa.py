@@ -91,7 +91,7 @@ class Ecapa(Evaluator):
         self._network = None
         release(self.setting.device)
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         return [
             {
                 "whole": pack(self._embed(waveform[None])[0]),

@@ -65,7 +65,7 @@ class SpeechBrainEcapa(Evaluator):
         self._model = None
         release(self.setting.device)
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         import torch
 
         found = []

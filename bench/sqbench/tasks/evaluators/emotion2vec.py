@@ -82,7 +82,7 @@ class Emotion2vec(Evaluator):
         self._model = None
         release(self.setting.device)
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         found = []
         for waveform in waveforms:
             (heard,) = self._model.generate(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqcodec.hub
 from sqbench.errors import InputError
 from sqbench.tasks.evaluators.base import file_sha256
+
+_REMEDY = "Check the name and the network, or give a folder as name@FOLDER."
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,24 @@ def hugging_face(source: str, weights: tuple[str, ...], what: str) -> Found:
     """
     if Path(source).is_dir():
         return local(Path(source), weights, what)
-    from huggingface_hub import snapshot_download
-
     name, revision = split(source)
-
-    def fetch() -> Path:
-        return Path(snapshot_download(name, revision=revision))
-
-    folder = fetched(fetch, source, what)
+    folder = snapshot(name, revision, what)
     return Found(folder, {"source": name, "revision": folder.name})
+
+
+def snapshot(name: str, revision: str | None, what: str, files: Sequence[str] = ()) -> Path:
+    """A repository of the Hugging Face hub in its cache, fetched if need be.
+
+    Raises:
+        InputError: it cannot be fetched.
+    """
+    return sqcodec.hub.snapshot(
+        name,
+        revision,
+        files=files,
+        expected=f"{what}: a local folder, or a repository that can be fetched",
+        remedy=_REMEDY,
+    )
 
 
 def fetched(fetch: Callable[[], Path], source: str, what: str) -> Path:
@@ -74,5 +86,5 @@ def fetched(fetch: Callable[[], Path], source: str, what: str) -> Path:
             source,
             expected=f"{what}: a local folder, or a repository that can be fetched",
             found=f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}",
-            remedy="Check the name and the network, or give a folder as name@FOLDER.",
+            remedy=_REMEDY,
         ) from error

@@ -96,7 +96,7 @@ class Probe(Evaluator):
     def close(self) -> None:
         self._deals, self._means = [], {}
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         return [self._judge(features(w), clip) for w, clip in zip(waveforms, clips, strict=True)]
 
     def _training(self, read: Read) -> tuple[list[Clip], Array]:

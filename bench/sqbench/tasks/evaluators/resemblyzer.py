@@ -77,7 +77,7 @@ class Resemblyzer(Evaluator):
     def close(self) -> None:
         self._network = None
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         return [{"whole": pack(self.embed(waveform))} for waveform in waveforms]
 
     def embed(self, waveform: Waveform) -> NDArray[np.float32]:

@@ -65,7 +65,7 @@ class Whisper(Evaluator):
         # The address holds the hash, which the download is checked against.
         return {"openai-whisper": version, "source": source, "sha256": urls[source].split("/")[-2]}
 
-    def bring(self, samples: NDArray[np.floating], rate: int) -> Waveform:
+    def resample(self, samples: NDArray[np.floating], rate: int) -> Waveform:
         return torchaudio_resample(samples, rate, self.sample_rate)
 
     def load(self, read: Read) -> None:
@@ -87,7 +87,7 @@ class Whisper(Evaluator):
         self._model = None
         release(self.setting.device)
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         import torch
         import whisper
 
@@ -111,12 +111,12 @@ class LongWhisper(Whisper):
 
     name = "whisper-large-v3-long"
 
-    def observe(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    def predict(self, waveforms: Sequence[Waveform], clips: Sequence[Clip]) -> list[dict[str, Any]]:
         limit = SECONDS * self.sample_rate
         short = [i for i, waveform in enumerate(waveforms) if len(waveform) <= limit]
         found: list[dict[str, Any]] = [{} for _ in waveforms]
         if short:
-            heard = super().observe([waveforms[i] for i in short], [clips[i] for i in short])
+            heard = super().predict([waveforms[i] for i in short], [clips[i] for i in short])
             for i, each in zip(short, heard, strict=True):
                 found[i] = each
         for i, waveform in enumerate(waveforms):

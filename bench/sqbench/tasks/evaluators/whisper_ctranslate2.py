@@ -74,7 +74,8 @@ class FasterWhisper(WorkerEvaluator):
             )
         if Path(source).is_dir():
             return Path(source)
-        return hub.fetched(partial(_fetch, source), source, "Whisper in CTranslate2's format")
+        name, revision = hub.split(source)
+        return hub.snapshot(name, revision, "Whisper in CTranslate2's format", READ)
 
     @cached_property
     def _model(self) -> tuple[Path, Mapping[str, str]]:
@@ -237,10 +238,3 @@ def _loaded(folder: str, device: str, compute_type: str) -> Any:
         cpu_threads=1,
         num_workers=1,
     )
-
-
-def _fetch(source: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    name, revision = hub.split(source)
-    return Path(snapshot_download(name, revision=revision, allow_patterns=list(READ)))
