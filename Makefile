@@ -6,7 +6,7 @@ READY := .venv/.ready
 # PESQ is C from source, and most of what scoring costs: 1.2 times faster so, with equal scores.
 PESQ_CFLAGS ?= -O3 -march=native -ffp-contract=off
 
-.PHONY: agreement all venv lint types test test-all bench bench-train crosscheck demo mini clean
+.PHONY: agreement all venv lint types test test-all bench bench-train crosscheck demo mini onnx clean
 
 all: lint types test
 
@@ -81,6 +81,10 @@ agreement: $(READY)
 # A training step against a plain loop over the published network, on this machine, in this run.
 bench-train: $(READY)
 	$(BIN)/python benchmarks/train.py
+
+# What `sqbench export-onnx` needs beyond the lock.
+onnx: $(READY)
+	$(PIP) install -r requirements/onnx.txt
 
 # The embedded data set, made again (needs flite and espeak-ng).
 mini: $(READY)

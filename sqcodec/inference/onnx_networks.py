@@ -75,7 +75,7 @@ class DecoderNetwork(nn.Module):
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     """A layer of folded values: weight ``[in, out]``."""
-    layer = nn.Linear(*weight.shape, bias=bias is not None)
+    layer = nn.Linear(weight.shape[0], weight.shape[1], bias=bias is not None)
     layer.weight = nn.Parameter(weight.T.contiguous(), requires_grad=False)
     if bias is not None:
         layer.bias = nn.Parameter(bias.clone(), requires_grad=False)
@@ -96,6 +96,9 @@ def _conv1d(x: Tensor, weight: Tensor, bias: Tensor, groups: int = 1, dilation: 
 class _Snake(nn.Module):
     """`FoldedSnake`, on values that its gain is in already."""
 
+    alpha: Tensor | None
+    inverse: Tensor
+
     def __init__(self, snake: FoldedSnake) -> None:
         super().__init__()
         self.register_buffer("alpha", snake.alpha)
@@ -108,6 +111,9 @@ class _Snake(nn.Module):
 
 
 class _Unit(nn.Module):
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, unit: FoldedUnit) -> None:
         super().__init__()
         self.register_buffer("weight", unit.depthwise[:, :, 0])
@@ -124,6 +130,10 @@ class _Unit(nn.Module):
 
 
 class _TConv(nn.Module):
+    weight: Tensor
+    bias: Tensor
+    audio: Tensor
+
     def __init__(self, folded: FoldedTConv) -> None:
         super().__init__()
         self.envelopes = nn.ModuleList(TPooling(kernel) for kernel in folded.kernels)
@@ -152,6 +162,9 @@ class _Down(nn.Module):
 
 
 class _Conv(nn.Module):
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, conv: FoldedConv) -> None:
         super().__init__()
         self.register_buffer("weight", conv.weight[:, :, 0])
@@ -163,6 +176,8 @@ class _Conv(nn.Module):
 
 class _Transformer(nn.Module):
     """A `LocalTransformer` over whole windows: one product for all of them, the first masked."""
+
+    bias: Tensor
 
     def __init__(self, folded: FoldedTransformer) -> None:
         super().__init__()
@@ -223,6 +238,9 @@ class _Upsample(nn.Module):
 
 
 class _Gate(nn.Module):
+    taps: Tensor
+    biases: Tensor
+
     def __init__(self, gate: FoldedGate) -> None:
         super().__init__()
         self.envelopes = nn.ModuleList(TPooling(kernel) for kernel in TEConv.kernels)
@@ -253,6 +271,10 @@ class _Gate(nn.Module):
 
 
 class _Dilated(nn.Module):
+    gain: Tensor
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, unit: FoldedDilated) -> None:
         super().__init__()
         self.dilation = unit.dilation
@@ -270,6 +292,10 @@ class _Dilated(nn.Module):
 
 
 class _Last(nn.Module):
+    gain: Tensor
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, last: FoldedLast) -> None:
         super().__init__()
         self.snake = _Snake(last.snake)

@@ -18,7 +18,7 @@ def noise(samples: Samples, snr_db: float, seed: int) -> Samples:
     """White Gaussian noise so far below the clip's own power."""
     drawn = np.random.default_rng(seed).standard_normal(len(samples))
     power = float(np.mean(np.square(samples, dtype=np.float64)))
-    return (samples + np.sqrt(power * 10 ** (-snr_db / 10)) * drawn).astype(np.float32)
+    return np.asarray(samples + np.sqrt(power * 10 ** (-snr_db / 10)) * drawn, np.float32)
 
 
 def gain(samples: Samples, db: float) -> Samples:
@@ -32,13 +32,14 @@ def band(samples: Samples, rate: int) -> Samples:
 
     sections = signal.butter(8, min(BAND_HZ, 0.45 * rate), fs=rate, output="sos")
     padding = min(3 * (2 * len(sections) + 1), len(samples) - 1)
-    return signal.sosfiltfilt(sections, samples, padlen=max(0, padding)).astype(np.float32)
+    return np.asarray(signal.sosfiltfilt(sections, samples, padlen=max(0, padding)), np.float32)
 
 
 def resampled(samples: Samples, rate: int) -> Samples:
     """To 44.1 kHz and back (to 48 kHz, for what is of that rate)."""
     there = next(other for other in OTHER_RATES if other != rate)
-    back = audio.resample(audio.resample(samples, rate, there), there, rate)[: len(samples)]
+    forth = audio.resample(samples.astype(np.float64), rate, there)
+    back = audio.resample(forth, there, rate)[: len(samples)]
     return np.pad(back, (0, len(samples) - len(back))).astype(np.float32)
 
 
