@@ -106,6 +106,10 @@ docs: .venv-docs/.ready
 bench-train: $(READY)
 	$(BIN)/python benchmarks/train.py
 
+# What `sqbench export-onnx` needs beyond the lock.
+onnx: $(READY)
+	$(PIP) install -r requirements/onnx.txt
+
 # The embedded data set, made again (needs flite and espeak-ng).
 mini: $(READY)
 	$(BIN)/python tools/make_mini.py

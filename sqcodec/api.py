@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from operator import index
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import ArrayLike
@@ -17,9 +18,14 @@ from sqcodec.checkpoint import build_model
 from sqcodec.config import SQCodecConfig
 from sqcodec.errors import InputError
 from sqcodec.inference.engine import Engine
-from sqcodec.isolation import isolated
+from sqcodec.inference.norms import NormStatistics, known_statistics
+from sqcodec.inference.streaming import NORM_SECONDS, CodecStream
+from sqcodec.isolation import isolated, thread_defaults
 from sqcodec.model import SQCodecModel
 from sqcodec.weights import WeightsInfo, load_weights
+
+if TYPE_CHECKING:
+    from sqcodec.inference.onnx_export import OnnxFiles
 
 
 class SQCodec:
@@ -154,6 +160,77 @@ class SQCodec:
                 audio = torch.cat([self._engine.decode(item) for item in self._split(batch)])
             audio = audio[:, :length]
             return audio if checked.ndim == 2 else audio[0]
+
+    def stream(
+        self, statistics: NormStatistics | None = None, *, norm_seconds: float = NORM_SECONDS
+    ) -> CodecStream:
+        """Open a stream for one clip, which is encoded and decoded piece by piece.
+
+        Codes are those of `encode`. Audio is not that of `decode`, whose gates are normalised by
+        the whole clip: `sqcodec.inference.norms` has the formula that stands in for it.
+
+        Args:
+            statistics: of the gates, known beforehand; ``None`` for those that ship with the
+                weights, or none where none do.
+            norm_seconds: how many seconds of the clip they are worth; ``math.inf`` keeps them for
+                good, 0 goes by what was heard alone.
+
+        Raises:
+            InputError: a negative number of seconds, or statistics of another network.
+
+        Example:
+            >>> stream = codec.stream()                                 # doctest: +SKIP
+            >>> for samples in microphone:                              # doctest: +SKIP
+            ...     loudspeaker.play(stream.decoder.push(stream.encoder.push(samples)))
+            >>> loudspeaker.play(stream.decoder.push(stream.encoder.flush()))  # doctest: +SKIP
+            >>> loudspeaker.play(stream.decoder.flush())                # doctest: +SKIP
+        """
+        if not norm_seconds >= 0:
+            raise InputError(f"norm_seconds {norm_seconds}", expected="0 or more")
+        found = known_statistics(self.weights.sha256) if statistics is None else statistics
+        if found is not None and not found.fit(self.model):
+            raise InputError(
+                "statistics of norms",
+                expected=f"those of {self.config.name}",
+                found=f"{len(found.means)} stages of {sorted({len(m) for m in found.means})}",
+                remedy="Take them by SQCodec.norm_statistics.",
+            )
+        return CodecStream(self._engine, self.device, found, norm_seconds)
+
+    def norm_statistics(self, codes: Tensor | ArrayLike) -> NormStatistics:
+        """What the norms of the decoder's gates take of codes ``[B, N]`` or ``[N]``, the mean of
+        the clips: for `stream`.
+
+        Raises:
+            InputError: no integers, codes out of range, or none.
+        """
+        with isolated(self.device):
+            checked = code_tensor(codes, self.device, self.codebook_size, self.config.name)
+            if not checked.numel():
+                raise InputError("codes", expected="some", found="none")
+            batch = checked if checked.ndim == 2 else checked[None]
+            clips = [NormStatistics.of(self._engine.statistics(row[None])) for row in batch]
+            return NormStatistics.mean(clips)
+
+    def export_onnx(self, folder: str | os.PathLike[str], *, int8: bool = False) -> OnnxFiles:
+        """Write ``encoder.onnx`` and ``decoder.onnx``; `sqcodec.inference.onnx_export` has how to
+        use them. Needs the extra ``onnx``.
+
+        Args:
+            folder: where to.
+            int8: store the weights as 8-bit integers: a quarter of the size, other values.
+
+        Raises:
+            InputError: a package is missing, the codec is not on a CPU, or the folder cannot be
+                written to.
+        """
+        from sqcodec.inference.onnx_export import export
+
+        if self.device.type != "cpu":
+            raise InputError("export to ONNX", expected="a codec on a CPU", found=str(self.device))
+        # Without the process's settings of `isolated`, which the exporter cannot have half set.
+        with thread_defaults(self.device):
+            return export(self._engine, Path(folder), int8=int8, weights=self.weights.sha256)
 
     def _length(self, length: Any, tokens: int) -> int:
         available = tokens * self.config.hop

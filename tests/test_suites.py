@@ -21,7 +21,7 @@ from sqbench_codecs.extras import pip_line
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """An installation without any extra."""
-    own = {"pesq-nb", "stft-distance", "mel-distance", "si-sdr-aligned", "delay"}
+    own = {"pesq-nb", "stft-distance", "mel-distance", "si-sdr-aligned", "delay", "gain"}
 
     def missing(entry: MetricEntry) -> list[str]:
         return [] if entry.name in own or not entry.modules else list(entry.modules)
@@ -33,7 +33,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("bare")
 def test_what_is_not_installed_is_left_out_and_said() -> None:
     assert list(suites.metrics_of("perceptual", None)) == [
-        "pesq-nb", "stft-distance", "mel-distance", "si-sdr-aligned", "delay",
+        "pesq-nb", "stft-distance", "mel-distance", "si-sdr-aligned", "delay", "gain",
     ]  # fmt: skip
     lines = suites.what_is_left_out("perceptual")
     assert f"not here: visqol, visqol-speech; for them: {pip_line('visqol')}" in lines
@@ -72,7 +72,8 @@ def test_a_run_of_the_suite(tmp_path: Path) -> None:
     assert any(f"{pip_line('mos')}" in text for text in said)
     records = reader.load(tmp_path).records
     scores = [record for record in records if record["kind"] == "score"]
-    assert len(scores) == 13  # five of speech, four of each of two sets of audio
+    assert len(scores) == 16  # six of speech, five of each of two sets of audio
     better = {record["metric"]: record["direction"] for record in scores}
     assert better["delay"] is None
+    assert better["gain"] is None
     assert better["stft-distance"] == "lower"

@@ -11,10 +11,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sqcodec.errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -107,6 +109,43 @@ class Blueprint:
     parts: Mapping[str, tuple[str, ...]]
 
 
+class EncoderStream(Protocol):
+    def push(self, samples: Waveform) -> Codes:
+        """The next samples ``[T]`` to codes ``[num_codebooks, n]``, n may be 0."""
+        ...
+
+    def flush(self) -> Codes:
+        """The codes that remain when the clip has ended."""
+        ...
+
+
+class DecoderStream(Protocol):
+    def push(self, codes: Codes) -> Waveform:
+        """The next codes ``[num_codebooks, n]`` to samples ``[T]``, T may be 0."""
+        ...
+
+    def flush(self) -> Waveform:
+        """The samples that remain when the clip has ended."""
+        ...
+
+
+class Stream(Protocol):
+    """One clip through a codec, piece by piece.
+
+    Attributes:
+        latency_s: how far the last sample heard may be ahead of the last one given back, seconds.
+        settings: all that changes the output.
+    """
+
+    latency_s: float
+    settings: Mapping[str, Any]
+
+    @property
+    def encoder(self) -> EncoderStream: ...
+    @property
+    def decoder(self) -> DecoderStream: ...
+
+
 class Codec(ABC):
     """One operating point of a codec, loaded and ready.
 
@@ -143,6 +182,14 @@ class Codec(ABC):
         Lengths are those of the audio that was encoded. A codec with a rate of its own for decoded
         audio returns ``spec.decoded_length(lengths[i])`` samples at that rate.
         """
+
+    def stream(self) -> Stream:
+        """Open a stream for one clip, if this codec can encode and decode piece by piece.
+
+        Raises:
+            InputError: it cannot.
+        """
+        raise InputError(f"codec {self.spec.name}", expected="a codec that streams", found="none")
 
     def blueprint(self) -> Blueprint | None:
         """The network for counting; ``None`` if not neural.

@@ -31,6 +31,7 @@ class CodecEntry:
         weights: says which weights are at hand, without loading them (``None``: has none).
         summary: a few words for listings.
         prefixes: whether its first codebooks, any number of them, are a codec too.
+        streams: whether it has `Codec.stream`.
     """
 
     spec: CodecSpec
@@ -43,6 +44,7 @@ class CodecEntry:
     weights: Callable[[], str] | None = None
     summary: str = ""
     prefixes: bool = False
+    streams: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -145,11 +147,14 @@ def _adopt(found: Any, name: str, origin: dict[str, str]) -> CodecEntry:
 
 
 def _made(name: str) -> CodecEntry | None:
-    """Operating points by number of codebooks, and repositories of the hub."""
-    # By name, as families are: both make entries of the class below.
+    """Streams, operating points by number of codebooks, and repositories of the hub."""
+    # By name, as families are: all make entries of the class above.
+    streaming_entry = resolve("sqbench_codecs.streaming:streaming_entry")
     hub_entry = resolve("sqbench_codecs.hub_models:hub_entry")
     point = resolve("sqbench_codecs.points:point")
-    found: CodecEntry | None = hub_entry(name) or point(name.lower(), CODECS)
+    found: CodecEntry | None = (
+        streaming_entry(name) or hub_entry(name) or point(name.lower(), CODECS)
+    )
     return found
 
 

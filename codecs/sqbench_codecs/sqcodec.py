@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sqbench_codecs.base import Blueprint, Codec, CodecSpec, Codes, Waveform, Weights
-from sqbench_codecs.catalogue import CodecEntry
+from sqbench_codecs.catalogue import CodecEntry, load_codec
 from sqbench_codecs.pretrained import split_revision
 from sqcodec.errors import InputError
 
@@ -83,6 +83,9 @@ class SQCodecAdapter(Codec):
                 out[i] = np.ascontiguousarray(audio[row, : lengths[i]], np.float32)
         return out
 
+    def stream(self) -> _Stream:
+        return _Stream(self.codec)
+
     def blueprint(self) -> Blueprint:
         return _blueprint(self.codec.config)
 
@@ -98,6 +101,42 @@ class SQCodecAdapter(Codec):
         import torch
 
         return torch.from_numpy(array).to(self.device)
+
+
+class _Stream:
+    """`sqcodec.CodecStream` in arrays ``[1, n]`` and ``[T]``."""
+
+    def __init__(self, codec: SQCodec) -> None:
+        stream = codec.stream()
+        self.encoder, self.decoder = _StreamEncoder(stream.encoder), _StreamDecoder(stream.decoder)
+        self.latency_s = stream.latency.seconds
+        self.settings: Mapping[str, Any] = stream.settings
+
+
+class _StreamEncoder:
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def push(self, samples: Waveform) -> Codes:
+        codes: Codes = self._stream.push(samples).cpu().numpy()[None]
+        return codes
+
+    def flush(self) -> Codes:
+        codes: Codes = self._stream.flush().cpu().numpy()[None]
+        return codes
+
+
+class _StreamDecoder:
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def push(self, codes: Codes) -> Waveform:
+        samples: Waveform = self._stream.push(codes[0]).cpu().numpy()
+        return samples
+
+    def flush(self) -> Waveform:
+        samples: Waveform = self._stream.flush().cpu().numpy()
+        return samples
 
 
 class TrainedSQCodec(SQCodecAdapter):
@@ -120,6 +159,18 @@ class TrainedSQCodec(SQCodecAdapter):
     def settings(self) -> Mapping[str, Any]:
         # The name alone would be that of two networks, where a config was changed.
         return {"config": self.codec.config.to_dict()}
+
+
+def load_sqcodec(name: str, weights: str = "auto") -> SQCodecAdapter:
+    """The codec of that name, on a CPU.
+
+    Raises:
+        InputError: it is no SQCodec.
+    """
+    codec = load_codec(name, weights=weights)
+    if not isinstance(codec, SQCodecAdapter):
+        raise InputError(f"codec {name!r}", expected="a setting of SQCodec, or `sqcodec`")
+    return codec
 
 
 def blueprint(spec: CodecSpec, *, config: str) -> Blueprint:
@@ -185,6 +236,7 @@ def entries() -> list[CodecEntry]:
                 aliases=(official,),
                 weights=partial(_readiness, official),
                 summary="one codebook; paper arXiv 2504.04949",
+                streams=True,
             )
         )
     found.append(
@@ -199,6 +251,7 @@ def entries() -> list[CodecEntry]:
             target=f"{__name__}:TrainedSQCodec",
             weights=lambda: "needs --weights RUN, of `sqbench train`",
             summary="what you trained, with the config of its card",
+            streams=True,
         )
     )
     return found

@@ -113,14 +113,8 @@ class Engine:
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes ``[B, N]`` to audio ``[B, N * hop]``."""
-        step = self._segment(codes.shape[1])
-        rows = codes.shape[1] * self.config.compress_rate
-        source = self._kept(
-            _Source(lambda: self._frames(codes, step)), rows * codes.shape[0] * 4 * 256
-        )
-        for stage in self.stages:
-            source = self._staged(source, stage, rows * codes.shape[0])
-            rows *= stage.rate
+        source, _ = self._upsampled(codes)
+        rows = codes.shape[1] * self.config.hop
         audio = codes.new_empty(len(codes), rows, dtype=torch.float32)
         done = 0
         for x, left, right in with_context(source.segments(), FoldedLast.radius):
@@ -128,6 +122,24 @@ class Engine:
             audio[:, done : done + part.shape[1]] = part
             done += part.shape[1]
         return audio
+
+    def statistics(self, codes: Tensor) -> list[Moments]:
+        """What the InstanceNorm of each decoder stage takes of codes ``[B, N]``."""
+        return self._upsampled(codes)[1]
+
+    def _upsampled(self, codes: Tensor) -> tuple[_Source, list[Moments]]:
+        """The input of the last unit, and the statistics that were taken on the way."""
+        step = self._segment(codes.shape[1])
+        rows = codes.shape[1] * self.config.compress_rate
+        source = self._kept(
+            _Source(lambda: self._frames(codes, step)), rows * codes.shape[0] * 4 * 256
+        )
+        taken = []
+        for stage in self.stages:
+            source, moments = self._staged(source, stage, rows * codes.shape[0])
+            taken.append(moments)
+            rows *= stage.rate
+        return source, taken
 
     def _segment(self, tokens: int) -> int:
         whole = tokens * self.config.hop <= self.whole_samples
@@ -158,8 +170,8 @@ class Engine:
         kept = list(source.segments())
         return _Source(lambda: iter(kept), size)
 
-    def _staged(self, source: _Source, stage: FoldedStage, rows: int) -> _Source:
-        """The source behind a decoder stage of ``rows`` steps in all; takes statistics now."""
+    def _staged(self, source: _Source, stage: FoldedStage, rows: int) -> tuple[_Source, Moments]:
+        """The source behind a decoder stage of ``rows`` steps in all, and statistics taken now."""
         moments = Moments()
         size = rows * 4 * (stage.channels + len(TEConv.kernels))
         keep = source.held_bytes + size <= self.keep_bytes
@@ -185,5 +197,5 @@ class Engine:
 
         # Only what is kept stays referenced, so that the stages before it can be freed.
         if keep:
-            return _Source(partial(finished, partial(iter, kept)), size)
-        return _Source(partial(finished, prepared), source.held_bytes)
+            return _Source(partial(finished, partial(iter, kept)), size), moments
+        return _Source(partial(finished, prepared), source.held_bytes), moments

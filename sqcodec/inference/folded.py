@@ -73,14 +73,18 @@ class FoldedUnit:
             x.transpose(1, 2).unsqueeze(2), self.depthwise, self.depthwise_bias,
             padding=(0, 3), groups=channels,
         ).squeeze(2).transpose(1, 2).reshape(-1, channels)  # fmt: skip
-        rows = x.view(-1, channels)
+        self.add(h, x.view(-1, channels))
+
+    def add(self, h: Tensor, rows: Tensor) -> None:
+        """Add to ``rows [N, C]`` what the pointwise layers make of the convolution's ``h``."""
+        channels = rows.shape[1]
 
         def pointwise(start: int, stop: int) -> None:
             normed = F.layer_norm(h[start:stop], (channels,), eps=EPS)
             wide = self.snake(torch.addmm(self.up_bias, normed, self.up))
             rows[start:stop].add_(self.down_bias).addmm_(wide, self.down)
 
-        for_blocks(pointwise, len(rows), 4 * channels, x.device)
+        for_blocks(pointwise, len(rows), 4 * channels, rows.device)
 
 
 def running_sum(x: Tensor, width: int) -> Tensor:
@@ -123,6 +127,15 @@ EXACT_POSITIONS_FROM = 1 << 23
 """Outputs of an upsampling from which on its positions are computed without rounding."""
 
 
+def upsampled_positions(index: Tensor, rate: int, *, exact: bool) -> Tensor:
+    """Where outputs ``index`` of an upsampling lie among its inputs: rounded as published."""
+    if exact:
+        return ((index.double() + 0.5) / rate - 0.5).clamp_(min=0)
+    # One rounding, like the fused multiply-add of torch's kernels.
+    scale = torch.tensor(1 / rate, dtype=torch.float32).double()
+    return ((index.float() + 0.5).double() * scale - 0.5).float().clamp_(min=0)
+
+
 def upsample_part(x: Tensor, first: int, start: int, stop: int, rate: int, total: int) -> Tensor:
     """Steps ``start * rate`` to ``stop * rate`` of `conv.upsample`'s output.
 
@@ -139,12 +152,7 @@ def upsample_part(x: Tensor, first: int, start: int, stop: int, rate: int, total
         total: length of the whole input.
     """
     index = torch.arange(start * rate, stop * rate, device=x.device)
-    if total * rate < EXACT_POSITIONS_FROM:
-        # One rounding, like the fused multiply-add of torch's kernels.
-        scale = torch.tensor(1 / rate, dtype=torch.float32).double()
-        position = ((index.float() + 0.5).double() * scale - 0.5).float().clamp_(min=0)
-    else:
-        position = ((index.double() + 0.5) / rate - 0.5).clamp_(min=0)
+    position = upsampled_positions(index, rate, exact=total * rate >= EXACT_POSITIONS_FROM)
     below = position.long().clamp_(max=total - 1)
     weight = (position - below).float()[:, None]
     above = (below + 1).clamp_(max=total - 1)
@@ -174,7 +182,9 @@ class FoldedConv:
         self.weight, self.bias = single(conv.weight)[:, :, None], single(conv.bias)
         self.padding = int(conv.padding[0])
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, padding: int | None = None) -> Tensor:
+        """With ``padding`` zeros at each end, or what keeps the length."""
         view = x.transpose(1, 2).unsqueeze(2)
-        out = F.conv2d(view, self.weight, self.bias, padding=(0, self.padding))
+        wide = self.padding if padding is None else padding
+        out = F.conv2d(view, self.weight, self.bias, padding=(0, wide))
         return out.squeeze(2).transpose(1, 2).contiguous()

@@ -161,7 +161,7 @@ class FoldedLast:
     def __init__(self, unit: LastUnit) -> None:
         layers: Any = unit.block
         units, snake, conv = layers
-        self.units = [_FoldedDilated(residual.module.block) for residual in units]
+        self.units = [FoldedDilated(residual.module.block) for residual in units]
         self.snake = FoldedSnake(snake)
         # [C, 7]: one column a tap
         self.weight = single(conv.weight[0].double() * self.snake.loss[:, None])
@@ -187,7 +187,7 @@ class FoldedLast:
         return out
 
 
-class _FoldedDilated:
+class FoldedDilated:
     """``x + conv1(snake(conv7(snake(x))))``."""
 
     def __init__(self, layers: Any) -> None:

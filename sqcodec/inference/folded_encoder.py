@@ -39,9 +39,12 @@ class FoldedTConv:
         self.out_bias = single(unit.conv_2.bias)
 
     def __call__(self, audio: Tensor) -> Tensor:
-        batch, length = audio.shape
         bank = torch.stack([envelope(audio, kernel) for kernel in self.kernels], dim=-1)
-        bank = F.pad(bank, (0, 0, 3, 3))
+        return self.mix(F.pad(bank, (0, 0, 3, 3)), audio)
+
+    def mix(self, bank: Tensor, audio: Tensor) -> Tensor:
+        """Envelopes ``[B, 3 + T + 3, K]``, contiguous, and the audio ``[B, T]`` to the output."""
+        batch, length = audio.shape
         width = bank.shape[-1]
         out = audio.new_empty(batch, length, self.out.shape[1])
         for item in range(batch):

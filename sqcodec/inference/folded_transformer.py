@@ -49,15 +49,25 @@ class _FoldedLayer:
         attended = _attend(qkv, bias, past is None)
         rows = x.view(-1, dim)
         rows.addmm_(attended, self.out)
+        self.feed_forward(rows)
+        return qkv[:, -window:].clone()
 
-        def feed_forward(start: int, stop: int) -> None:
+    def queries_keys_values(self, rows: Tensor) -> Tensor:
+        """``[N, C]`` to ``[N, 3 * inner]``."""
+        normed = F.layer_norm(rows, rows.shape[1:], eps=self.norm_eps)
+        return torch.addmm(self.qkv_bias, normed, self.qkv)
+
+    def feed_forward(self, rows: Tensor) -> None:
+        """The residual feed-forward part, on ``[N, C]`` in place."""
+        dim = rows.shape[1]
+
+        def block(start: int, stop: int) -> None:
             normed = F.layer_norm(rows[start:stop], (dim,), eps=self.norm_eps)
             gate = torch.ops.aten.gelu_(torch.addmm(self.gate_bias, normed, self.gate))
             value = torch.addmm(self.value_bias, normed, self.value)
             rows[start:stop].addmm_(value.mul_(gate), self.down)
 
-        for_blocks(feed_forward, len(rows), self.value.shape[1], x.device)
-        return qkv[:, -window:].clone()
+        for_blocks(block, len(rows), self.value.shape[1], rows.device)
 
 
 def _attend(qkv: Tensor, bias: Tensor, first: bool) -> Tensor:

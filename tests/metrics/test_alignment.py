@@ -28,6 +28,21 @@ def test_a_known_delay(late: int, gain: float) -> None:
     assert measure("delay", voice(2.0), gain * moved(damaged(voice(2.0)), late)) == late
 
 
+@pytest.mark.parametrize("late", [0, 800])
+@pytest.mark.parametrize("factor", [0.25, -1.0, 2.0])
+def test_a_known_gain(late: int, factor: float) -> None:
+    clean = noise(32_000)
+    found = measure("gain", clean, factor * np.roll(clean, late) + 0.01)
+    assert found == pytest.approx(20 * np.log10(abs(factor)), abs=1e-9)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_silence_has_no_gain(side: int) -> None:
+    pair = [noise(16_000), np.full(16_000, 0.1)]
+    with pytest.raises(Undefined, match="silent"):
+        measure("gain", pair[side], pair[1 - side])
+
+
 def test_eight_samples_cost_si_sdr_and_are_given_back() -> None:
     clean = voice(2.0)
     late = moved(clean + 0.001 * noise(clean.shape[0]), 8)

@@ -60,7 +60,7 @@ def test_every_metric_keeps_the_contract(name: str) -> None:
     assert metric.name == name
     assert metric.version >= 1
     lower = ("mel", "f0-rmse", "stft-distance", "mel-distance")
-    expected = "none" if name == "delay" else "lower" if name in lower else "higher"
+    expected = "none" if name in ("delay", "gain") else "lower" if name in lower else "higher"
     assert metric.direction == expected
     assert len(metric.bounds) == 2
     assert catalogue.METRICS.get(name).summary

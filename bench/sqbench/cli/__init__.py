@@ -34,6 +34,7 @@ COMMANDS = (
     "decode",
     "data",
     "export",
+    "export-onnx",
     "quantize",
 )
 
@@ -85,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
         dest="command", metavar="COMMAND", required=True, parser_class=_Parser
     )
     for name in COMMANDS:
-        import_module(f"sqbench.cli.{name}").add(commands)
+        import_module(f"sqbench.cli.{name.replace('-', '_')}").add(commands)
     return parse
 
 

@@ -79,6 +79,11 @@ def add(commands: Any) -> None:
         "--batch-size", type=int, default=8, metavar="N",
         help="clips that a codec is handed at once (default: 8); values do not depend on it",
     )  # fmt: skip
+    parse.add_argument(
+        "--streaming", type=float, metavar="CHUNK_MS",
+        help="codecs in streams, in chunks of so many ms: operating points of their own, which can "
+        "also be named (sqcodec-6k@20ms)",
+    )  # fmt: skip
     parse.add_argument("--seed", type=int, default=0, help="of random numbers (default: 0)")
     parse.add_argument("--save-audio", action="store_true", help="keep every decoded clip")
     parse.add_argument("--force", action="store_true", help="compute again what is there")
@@ -199,11 +204,14 @@ def handle(options: argparse.Namespace) -> int:
     from sqbench.data.resolve import open_source
     from sqbench.engine.options import Options
     from sqbench.engine.shards import Shard
+    from sqbench.engine.systems.names import streamed
     from sqbench.report.progress import Progress
 
     if options.config is not None:
         apply(options.config, options, options.parse)
     codecs = chosen(options.codec)
+    if options.streaming is not None:
+        codecs = streamed(codecs, options.streaming)
     if options.engine == "local":  # a cluster's devices are its nodes'
         check_device(options.device)
     with Progress(options.progress, quiet=options.quiet) as progress:

@@ -30,6 +30,11 @@ def add(commands: Any) -> None:
     parse.add_argument(
         "--to", type=path, metavar="DIR", help="also write the codes as arrays, with an index.csv"
     )
+    parse.add_argument(
+        "--robustness", action="store_true",
+        help="instead: how many codes change under noise, gain, a band limit, resampling, "
+        "generations of coding, and by batch, chunks, bfloat16 and device; nothing is kept",
+    )  # fmt: skip
     parse.add_argument("--format", choices=("table", "csv", "json"), default="table")
     parse.set_defaults(handler=handle)
 
@@ -43,6 +48,8 @@ def handle(options: argparse.Namespace) -> int:
     from sqbench.tokens.export import export
     from sqbench.tokens.records import load
 
+    if options.robustness:
+        return _robustness(options)
     failed = _encode(options) if options.codec else 0
     store = load(options.out)
     found = report.rows(store)
@@ -103,3 +110,52 @@ def _encode(options: argparse.Namespace) -> int:
                 failed += 1
                 display.say(f"{name}: {error}")
     return failed
+
+
+def _robustness(options: argparse.Namespace) -> int:
+    """Probe and print; 2 if clips failed or a codec did not load."""
+    from sqbench.cli.run import check_device, chosen
+    from sqbench.data.resolve import open_source
+    from sqbench.engine.jobs import select
+    from sqbench.engine.systems.opening import check_names
+    from sqbench.errors import InputError
+    from sqbench.report import render
+    from sqbench.report.progress import Display
+    from sqbench.tokens import robustness_report as report
+    from sqbench.tokens.robustness import Probed, opened, probe
+
+    codecs = chosen(options.codec)
+    check_names(codecs, options.weights)
+    check_device(options.device)
+    if options.limit is not None and options.limit < 1:
+        raise InputError("limit", expected="at least 1", found=str(options.limit))
+    selection = select(open_source(options.data, domain=options.domain), (), options.limit)
+    probed, failed = [], 0
+    with Display() as display:
+        for name in codecs:
+            try:
+                codec, encoders, untried = opened(name, options.weights, options.device)
+                with closing(codec):
+                    display.add(name, len(selection.items))
+                    clips = []
+                    for clip in probe(codec, selection, encoders):
+                        clips.append(clip)
+                        failed += clip.reason is not None
+                        display.advance(name, failed=clip.reason is not None)
+                    probed.append(
+                        Probed(
+                            model=codec.name,
+                            source=selection.source.name,
+                            clips=tuple(clips),
+                            untried=untried,
+                        )
+                    )
+            except InputError as error:
+                failed += 1
+                display.say(f"{name}: {error}")
+    found = report.findings(probed)
+    if options.format == "table":
+        render.show_grid(report.to_grid(found, probed))
+    else:
+        print(report.to_csv(found) if options.format == "csv" else report.to_json(found), end="")
+    return 2 if failed else 0

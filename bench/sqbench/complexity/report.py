@@ -27,15 +27,20 @@ CSV_HEADER = (
     "paper_params_m",
 )
 SPEED_HEADER = ("encode_rtf", "decode_rtf", "peak_memory_mb", "lookahead_s")
+STREAM_HEADER = ("latency_s", "first_packet_s", "chunk_rtf", "chunk_rtf_p95")
 NOTHING = "\u2013"
 
 
 def to_csv(rows: Sequence[CostRow]) -> str:
-    """`CSV_HEADER`, and `SPEED_HEADER` if anything was measured; no value is an empty field."""
+    """`CSV_HEADER`, `SPEED_HEADER` if anything was measured, `STREAM_HEADER` if a stream was; no
+    value is an empty field."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     measured = any(row.speed for row in rows)
-    writer.writerow(CSV_HEADER + (SPEED_HEADER if measured else ()))
+    streams = any(row.speed and row.speed.stream for row in rows)
+    writer.writerow(
+        (*CSV_HEADER, *(SPEED_HEADER if measured else ()), *(STREAM_HEADER if streams else ()))
+    )
     for row in rows:
         published = row.published
         values: list[float | None] = [
@@ -48,6 +53,8 @@ def to_csv(rows: Sequence[CostRow]) -> str:
         ]
         if measured:
             values += [getattr(row.speed, name) if row.speed else None for name in SPEED_HEADER]
+        if streams:
+            values += [_stream(name)(row) for name in STREAM_HEADER]
         writer.writerow([row.model, *map(_exact, values)])
     return stream.getvalue()
 
@@ -79,7 +86,9 @@ def _object(row: CostRow) -> dict[str, Any]:
     if row.speed:
         speed = asdict(row.speed)
         whole = math.isinf(row.speed.lookahead_s)
-        found["speed"] = {**speed, "lookahead_s": "whole clip" if whole else speed["lookahead_s"]}
+        stream = speed["stream"] and {k: _finite(v) for k, v in speed["stream"].items()}
+        ahead = "whole clip" if whole else speed["lookahead_s"]
+        found["speed"] = {**speed, "lookahead_s": ahead, "stream": stream}
     return found
 
 
@@ -98,12 +107,24 @@ def to_grid(rows: Sequence[CostRow], convention: Convention) -> Grid:
             _column("Peak", "MB", lambda r: r.speed.peak_memory_mb if r.speed else None, 0),
             _column("Ahead", "s", lambda r: r.speed.lookahead_s if r.speed else None, 3),
         ]
+    if any(row.speed and row.speed.stream for row in rows):
+        columns += [
+            _column("Latency", "s", _stream("latency_s"), 3),
+            _column("First", "s", _stream("first_packet_s"), 3),
+            _column("Chunk", "s/s", _stream("chunk_rtf"), 3),
+            _column("Chunk 95 %", "s/s", _stream("chunk_rtf_p95"), 3),
+        ]
     return Grid(
         title="",
         heads=[Head(title="Model", number=False), *(head for head, _ in columns)],
         groups=[[[GridCell(text=row.model), *(cell(row) for _, cell in columns)] for row in rows]],
         notes=[*_notes(rows, convention), *(_reason(row) for row in rows if row.reason)],
     )
+
+
+def _stream(name: str) -> Callable[[CostRow], float | None]:
+    """A figure of a row's stream."""
+    return lambda row: getattr(row.speed.stream, name) if row.speed and row.speed.stream else None
 
 
 def show(rows: Sequence[CostRow], convention: Convention) -> None:
@@ -188,6 +209,12 @@ def _notes(rows: Sequence[CostRow], convention: Convention) -> Iterator[str]:
         yield (
             "Encode, Decode: seconds of computing a second of audio. Peak: memory of the process, "
             "or of the GPU. Ahead: how far the codec listens ahead; clip: it needs all of it."
+        )
+    if any(row.speed and row.speed.stream for row in rows):
+        yield (
+            "Latency: by which a stream is behind, from its structure, computing and chunks aside. "
+            "First: from the first sample in to the first out, in whole chunks, with computing. "
+            "Chunk: seconds of computing a second of a chunk, both ways, median and 95 %."
         )
 
 

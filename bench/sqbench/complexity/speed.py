@@ -21,8 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sqbench.complexity import streaming
+from sqbench.complexity.streaming import StreamSpeed
 from sqbench.errors import InputError
 from sqbench_codecs import Codec, load_codec
+from sqbench_codecs.streaming import StreamingCodec
 
 SECONDS = 10.0
 REPEATS = 3
@@ -43,6 +46,7 @@ class Speed:
         lookahead_s: `lookahead`; infinite where all of the clip is needed.
         device, threads: what it ran on.
         weights: label of the weights.
+        stream: of a codec in a stream, whose other figures are those of whole clips in chunks.
     """
 
     encode_rtf: float
@@ -52,6 +56,7 @@ class Speed:
     device: str
     threads: int
     weights: str
+    stream: StreamSpeed | None = None
 
 
 def measure(
@@ -82,7 +87,9 @@ def measure(
         said = done.stderr.strip().splitlines()
         why = said[-1] if said else f"exit status {done.returncode}"
         raise InputError(f"codec {codec!r}", expected="a codec that runs", found=why)
-    return Speed(**json.loads(lines[-1]))
+    found = json.loads(lines[-1])
+    stream = found.pop("stream")
+    return Speed(**found, stream=StreamSpeed(**stream) if stream else None)
 
 
 def measure_here(codec: Codec, *, seconds: float = SECONDS, repeats: int = REPEATS) -> Speed:
@@ -109,6 +116,7 @@ def measure_here(codec: Codec, *, seconds: float = SECONDS, repeats: int = REPEA
         device=codec.device,
         threads=torch.get_num_threads() if torch else 1,
         weights=codec.weights.label,
+        stream=streaming.measure(codec, clip) if isinstance(codec, StreamingCodec) else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Delay, and the scale-invariant SDR once it is taken out.
+"""Delay and gain, and the scale-invariant SDR once the delay is taken out.
 
 A codec that is a few samples late loses 13 to 19 dB of SI-SDR for it, though nobody hears it. The
 delay is where the cross-correlation of the two is largest in magnitude, within a quarter of a
@@ -54,6 +54,24 @@ class DelaySamples(Metric):
                 f"{LEAST_CORRELATION:g} is needed"
             )
         return float(found.samples)
+
+
+class Gain(Metric):
+    """By how many dB the estimate is louder than the reference; 0 for equal levels.
+
+    Of root mean squares without the means, so that neither delay nor polarity counts. Reported, and
+    never taken out: what a codec does to the level is part of its output.
+    """
+
+    name = "gain"
+    version = 1
+    direction = "none"
+    bounds = (None, None)
+
+    def measure(self, pair: Pair) -> float:
+        """See `Metric.measure`."""
+        require_signal(pair)
+        return float(20 * np.log10(np.std(pair.estimate) / np.std(pair.reference)))
 
 
 class AlignedSISDR(Metric):

@@ -25,7 +25,7 @@ SIGNAL = ("sdr", "mel", "stoi", "pesq")
 PERCEPTUAL = (
     "visqol", "visqol-speech", "dnsmos-sig", "dnsmos-bak", "dnsmos-ovrl", "dnsmos-p808",
     "distillmos", "utmos", "spk-sim", "f0-corr", "f0-rmse", "pesq-nb", "stft-distance",
-    "mel-distance", "si-sdr-aligned", "delay",
+    "mel-distance", "si-sdr-aligned", "delay", "gain",
 )  # fmt: skip
 """What papers report beside the protocol, in the order of the table."""
 
@@ -151,6 +151,7 @@ def _perceptual() -> Iterable[MetricEntry]:
         ("si-sdr-aligned", "alignment:AlignedSISDR", "SI-SDR aligned",
          "scale-invariant SDR, dB, delay taken out", (), ""),
         ("delay", "alignment:DelaySamples", "Delay", "samples that the estimate is late", (), ""),
+        ("gain", "alignment:Gain", "Gain", "dB that the estimate is louder", (), ""),
     ):  # fmt: skip
         yield MetricEntry(
             name=name, target=f"sqbench.metrics.{target}", title=title, summary=summary,

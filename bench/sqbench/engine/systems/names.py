@@ -15,7 +15,7 @@ FOLDER = "folder:"
 PAPER = "@paper"
 
 _INTERPRETER = re.compile(r"(?P<python>[^:]*python[^:/]*):(?P<target>.+)")
-_OPERATING_POINT = re.compile(r"\d+(\.\.\d+)?(:\d+)?(#.*)?")
+_OPERATING_POINT = re.compile(r"\d+(\.\.\d+)?(:\d+)?(#.*)?|\d+(\.\d+)?ms")
 
 
 def expand(names: Sequence[str]) -> list[str]:
@@ -58,6 +58,26 @@ def _expanded(name: str) -> list[str]:
     return [known if weights is None else f"{known}@{weights}" for known in found]
 
 
+def streamed(names: Sequence[str], chunk_ms: float) -> list[str]:
+    """Codecs in streams of so many milliseconds a chunk: ``sqcodec-6k@20ms`` for ``sqcodec-6k``.
+
+    Raises:
+        InputError: one that is no codec of the registry, or that cannot stream.
+    """
+    found = []
+    for name in names:
+        codec, weights = split_weights(name)
+        if ":" in codec:
+            raise InputError(
+                f"codec {name!r} in a stream", expected="a codec of `sqbench codecs`",
+                found="a file, a folder or an interpreter",
+            )  # fmt: skip
+        point = f"{codec}@{chunk_ms:g}ms"
+        CODECS.check(point)
+        found.append(point if weights is None else f"{point}@{weights}")
+    return found
+
+
 def paper() -> list[str]:
     """Codecs here that are rows of the paper's Table 1, in its order."""
     by_row = {published(entry.spec): entry.name for entry in reversed(list(CODECS))}
@@ -65,7 +85,8 @@ def paper() -> list[str]:
 
 
 def split_weights(name: str) -> tuple[str, str | None]:
-    """``NAME@WEIGHTS`` apart; ``dac-24k@8`` is an operating point, ``@official@REV`` a revision."""
+    """``NAME@WEIGHTS`` apart; ``dac-24k@8`` and ``sqcodec-6k@20ms`` are operating points,
+    ``@official@REV`` is a revision."""
     file = re.fullmatch(r"(.*\.py:\w+)(?:@(.+))?", name)
     if file:
         return file[1], file[2]
