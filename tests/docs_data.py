@@ -99,6 +99,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "ratings.csv": _ratings,
     "mushra.csv": _mushra,
     "runs/mine": _trained,
+    "runs/end": _trained,
 }
 """What a name in a command stands for, and what makes it."""
 

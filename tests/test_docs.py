@@ -172,6 +172,7 @@ def test_commands_parse(page: str) -> None:
 def _parse(words: list[str]) -> None:
     """Parse, or print something and end with success, as ``--help`` does."""
     bare = all(re.fullmatch("[a-z]+", word) for word in words)  # the name of a command alone
+    words = words[: words.index(">")] if ">" in words else words
     status: object = 0
     try:
         assert parser().parse_args([*words, *["--help"] * bare]).handler, words
