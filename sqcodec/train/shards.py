@@ -14,8 +14,8 @@ from sqcodec.train.data.listing import list_files
 from sqcodec.train.data.shards import write
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 1 where nothing could be written."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parse = argparse.ArgumentParser(
         prog="python -m sqcodec.train.shards", description=__doc__, allow_abbrev=False
     )
@@ -23,7 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parse.add_argument("--out", type=Path, required=True, help="folder for the shards")
     parse.add_argument("--shard-mb", type=int, default=512, help="size of a shard (default: 512)")
     parse.add_argument("--seed", type=int, default=0, help="of the order in which clips lie")
-    options = parse.parse_args(arguments)
+    return parse
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0, or 1 where nothing could be written."""
+    options = parser().parse_args(arguments)
     try:
         if options.shard_mb < 1:
             raise InputError("--shard-mb", expected="at least 1", found=str(options.shard_mb))

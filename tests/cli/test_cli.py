@@ -24,7 +24,7 @@ FLAGS = {
         "--weights", "--protocol", "--limit", "--workers", "--device",
         "--batch-size", "--seed", "--save-audio", "--force", "--hosts", "--codec-timeout",
         "--codec-memory", "--debug", "--config", "--progress", "--quiet", "--json",
-        "--engine", "--shard",
+        "--engine", "--shard", "--streaming",
     },
     "plan": {
         "--codec", "--suite", "--metrics", "--evaluators", "--data", "--domain", "--weights",
@@ -62,6 +62,8 @@ FLAGS = {
         "--out", "--x", "--y", "--paper", "--ci", "--width", "--height", "--dpi", "--codec",
         "--source", "--protocol", "--all-versions",
     },
+    "export-onnx": {"--codec", "--weights", "--out", "--int8", "--data", "--domain", "--limit",
+                    "--format"},
     "doctor": {"--format", "--full", "--all"},
     "fetch": {"--codec", "--revision", "--progress", "--quiet"},
     "encode": {"--out", "--codec", "--weights", "--device"},

@@ -293,7 +293,7 @@ def test_words_in_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert f"dWER by speller leaves out, {reason}" in text
     sqbench.evaluate("mulaw-8", data, metrics=["mel"], out=out)
     assert main([*table, "markdown"]) == 0
-    assert "SDR" in capsys.readouterr().out
+    assert "signal: MEL" in capsys.readouterr().out
     assert main([*table[:2], "--paper", "--format", "json"]) == 0
     (section,) = json.loads(capsys.readouterr().out)
     assert "dwer[speller]" in section["rows"][0]

@@ -288,7 +288,7 @@ def test_a_changed_neighbour_is_another_codec(data: str, tmp_path: Path) -> None
         done = run("--codec", f"{tmp_path / 'mine.py'}:Mine", "--data", data, "--metrics", "mel",
                    "--out", tmp_path / "out")  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert "5 scored. Next" in done.stderr
+        assert "10 scored. Next" in done.stderr  # two metrics of five clips
         assert "mine.py, net.py" in done.stderr
         values.append(reader.load(tmp_path / "out").records[-1]["value"])
     assert values[0] != values[1]

