@@ -205,6 +205,7 @@ def test_every_page_is_in_the_navigation() -> None:
         assert (ROOT / name.removeprefix("source/")).exists() or name in PAGES, name
 
 
+@pytest.mark.slow
 def test_a_network_of_three_files_from_nothing_to_a_comparison(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

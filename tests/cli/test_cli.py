@@ -50,7 +50,7 @@ FLAGS = {
         "--codec", "--convention", "--format", "--speed", "--weights", "--device", "--threads",
     },
     "tokens": {"--codec", "--data", "--domain", "--out", "--weights", "--device", "--limit",
-               "--format", "--to"},
+               "--format", "--to", "--robustness"},
     "listen": {"--codec", "--data", "--domain", "--clips", "--utterance", "--seconds", "--out",
                "--weights", "--device", "--single-file", "--match-level", "--blind", "--pair",
                "--trials", "--seed"},

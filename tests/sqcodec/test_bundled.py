@@ -65,6 +65,7 @@ def test_full_scale_does_not_become_noise(codec: Codec, speech: Audio) -> None:
     assert snr_db(loud, decoded) > snr_db(speech, through(codec, speech)[1]) - 2.0
 
 
+@pytest.mark.slow
 def test_a_minute_is_no_worse_than_its_parts(codec: Codec, speech: Audio) -> None:
     minute = np.resize(speech, 60 * RATE)
     _, decoded = through(codec, minute)
