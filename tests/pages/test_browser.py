@@ -186,6 +186,7 @@ def test_conventions_of_counting(seen: Opened) -> None:
 
 def test_points_of_a_chart_by_keyboard(seen: Opened) -> None:
     choose(seen, "mini")
+    seen.page.wait_for_selector("#curves .hit")
     first = seen.page.locator("#curves figure").nth(0).locator(".hit[tabindex='0']")
     first.focus()
     shown = seen.page.inner_text("#tip")
@@ -198,9 +199,11 @@ def test_points_of_a_chart_by_keyboard(seen: Opened) -> None:
 def test_lines_can_be_hidden(seen: Opened) -> None:
     choose(seen, "mini")
     count = "document.querySelectorAll('#curves path.curve').length"
-    before = seen.page.evaluate(count)
+    charts = "document.querySelectorAll('#curves figure').length"
+    # A line of opus, one of sqcodec, and a codec alone, in every chart.
+    seen.until(f"{count} === 3 * {charts}")
     seen.page.click("#curves .legend button:has-text('opus')")
-    assert seen.page.evaluate(count) < before
+    seen.until(f"{count} === 2 * {charts}")
     assert (
         seen.page.get_attribute("#curves .legend button:has-text('opus')", "aria-pressed")
         == "false"

@@ -91,6 +91,7 @@ function fitted(box, draw) {
     drawn = width;
     box.replaceChildren(draw(width));
   };
+  redraw();  // at once where the box is on the page already
   new ResizeObserver(redraw).observe(box);
   return box;
 }
