@@ -1,4 +1,4 @@
-"""Lines and bands."""
+"""Lines, and the rate that places a point."""
 
 from __future__ import annotations
 
@@ -49,24 +49,6 @@ def test_weights_and_versions_part_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bps", "name"),
-    [
-        (749.0, "below 1 kb/s"),
-        (1000.0, "1 to 3 kb/s"),
-        (2999.9, "1 to 3 kb/s"),
-        (3000.0, "3 to 8 kb/s"),
-        (8000.0, "8 to 16 kb/s"),
-        (16000.0, "8 to 16 kb/s"),
-        (16001.0, "above 16 kb/s"),
-    ],
-)
-def test_bands(bps: float, name: str) -> None:
-    place = families.band(bps)
-    assert place is not None
-    assert families.BANDS[place] == name
-
-
-@pytest.mark.parametrize(
     ("measured", "nominal", "filed"),
     [
         (16200.0, 16000.0, 16000.0),  # what padding adds
@@ -82,4 +64,3 @@ def test_filed_by_measured_bits(
 ) -> None:
     entries = {"measured_bps": Entry(value=measured), "bitrate_bps": Entry(value=nominal)}
     assert families.rate_of(TableRow(label="x", weights="", entries=entries)) == filed
-    assert families.band(None) is None

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from sqbench.published import rows as paper
-from sqbench.report.best import EDGES_BPS, Candidate, best, rate_class
+from sqbench.report.best import CLASSES, Candidate, best, rate_class
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [(5989, 6000), (984, 1000), (750, 689), (3000, 3200), (12000, 13200)]
+    ("bps", "name"),
+    [
+        (970.0, "below 1 kb/s"),
+        (984.0, "1 to 3 kb/s"),
+        (2900.0, "1 to 3 kb/s"),
+        (3000.0, "3 to 8 kb/s"),
+        (8000.0, "8 to 16 kb/s"),
+        (16200.0, "8 to 16 kb/s"),
+        (16400.0, "above 16 kb/s"),
+    ],
 )
-def test_like_rates_are_of_one_class(one: float, other: float) -> None:
-    assert rate_class(one) == rate_class(other)
-
-
-@pytest.mark.parametrize(("low", "high"), [(750, 1500), (1500, 3000), (3000, 6000), (6000, 12000)])
-def test_twice_the_rate_is_another_class(low: float, high: float) -> None:
-    assert rate_class(low) != rate_class(high)
-
-
-def test_no_published_rate_is_at_an_edge() -> None:
-    rates = [row.bitrate_bps for row in paper.table1() if row.bitrate_bps]
-    assert min(abs(rate / edge - 1) for rate in rates for edge in EDGES_BPS) > 0.05
+def test_rate_classes(bps: float, name: str) -> None:
+    place = rate_class(bps)
+    assert place is not None
+    assert CLASSES[place] == name
+    assert rate_class(None) is None
 
 
 def one(row: int, value: float, rate: int | None, scored: int = 4) -> Candidate:

@@ -1,4 +1,4 @@
-"""What rows have in common: the line that they are points of, and the band of rates they are in."""
+"""What rows have in common: the line whose points they are, and the rate that places them on it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from collections.abc import Sequence
 from sqbench.report.table import CONTROLS, TableRow
 from sqbench.store.row import ResultRow
 
-BANDS: tuple[str, ...] = ("below 1 kb/s", "1 to 3 kb/s", "3 to 8 kb/s", "8 to 16 kb/s",
-                          "above 16 kb/s")  # fmt: skip
-"""As Codec-SUPERB groups codecs; 1, 3 and 8 are of the band above them, 16 of the one below."""
-_EDGES = (1000.0, 3000.0, 8000.0)
 _NEAR = 0.05
 
 
@@ -65,13 +61,6 @@ def rate_of(row: TableRow) -> float | None:
     if measured is None or nominal is None:
         return nominal if measured is None else measured
     return nominal if abs(measured - nominal) <= _NEAR * nominal else measured
-
-
-def band(bps: float | None) -> int | None:
-    """The place in `BANDS` of a rate."""
-    if bps is None:
-        return None
-    return sum(bps >= edge for edge in _EDGES) + (bps > 16000.0)
 
 
 def _family(codec: str) -> str:

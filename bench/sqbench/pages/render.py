@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 
 from sqbench.pages.data import Content, block, labels
-from sqbench.pages.families import BANDS
+from sqbench.report.best import CLASSES
 
 SCRIPTS = ("dom", "chart", "curves", "table", "compare", "clips", "more", "main")
 """In this order; later ones use what earlier ones name."""
@@ -63,7 +63,7 @@ def render(content: Content, *, views: Sequence[View] = VIEWS, home: str = "") -
         policy=_policy(_script(), _style()),
         style=_style(),
         script=_script(),
-        data=block({**content, "bands": BANDS}),
+        data=block({**content, "bands": CLASSES}),
     )
 
 

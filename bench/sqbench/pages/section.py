@@ -14,6 +14,7 @@ from sqbench.pages.deltas import FEW_POINTS, LineDelta, deltas
 from sqbench.pages.matrix import matrix
 from sqbench.pages.pairs import CodecPair, pairs
 from sqbench.published import rows as paper
+from sqbench.report.best import rate_class
 from sqbench.report.columns import Column
 from sqbench.report.table import Entry, Section, TableRow, with_best
 from sqbench.statistics import N_BOOT
@@ -78,7 +79,7 @@ def _best_in_band(section: Section) -> list[TableRow]:
     of_band: dict[int | None, list[int]] = {}
     for i, row in enumerate(cleared):
         if row.row is not None and not families.is_control(row.row):
-            of_band.setdefault(families.band(families.rate_of(row)), []).append(i)
+            of_band.setdefault(rate_class(families.rate_of(row)), []).append(i)
     for places in of_band.values():
         marked = with_best([cleared[i] for i in places], section.columns)
         for i, row in zip(places, marked, strict=True):
@@ -103,7 +104,7 @@ def _row(
         "label": row.label,
         "kind": _kind(row),
         "weights": row.weights,
-        "band": families.band(families.rate_of(row)),
+        "band": rate_class(families.rate_of(row)),
         "values": {key: entry.value for key, entry in entries.items()},
         "texts": {key: entry.text for key, entry in entries.items() if entry.text},
         "best": [key for key, entry in entries.items() if entry.best],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,14 +10,18 @@ from typing import Literal
 Bold = Literal["all", "rate"]
 """Among which rows the best is sought: all, or those of one rate class."""
 
-EDGES_BPS = (1250.0, 2500.0, 5000.0, 10000.0, 20000.0, 40000.0)
-"""Where rate classes end. Octaves, laid so that usual rates (0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16,
-24 kbps) are well inside: codecs of one name on the box, 5989 and 6000 b/s, are never parted."""
+CLASSES: tuple[str, ...] = ("below 1 kb/s", "1 to 3 kb/s", "3 to 8 kb/s", "8 to 16 kb/s",
+                            "above 16 kb/s")  # fmt: skip
+"""The rate classes that Codec-SUPERB and the field compare in; a rate at an edge is of the class
+that begins there, but 16 kb/s of the one that ends there."""
+
+EDGES_BPS = (1000.0, 3000.0, 8000.0, 16000.0)
+_SLACK = 0.02
+"""984 b/s is what a codec "of 1 kb/s" has, 16.2 kb/s one "of 16": such rates are at the edge."""
 
 EXPLAINED = (
-    "Best in bold within a rate class (up to "
-    + ", ".join(f"{edge / 1000:g}" for edge in EDGES_BPS)
-    + " kbps, and above), as more bits are better; --bold all: of all rows."
+    "Best in bold within a rate class (1, 3, 8 and 16 kb/s part them), as more bits are better; "
+    "--bold all: of all rows."
 )
 
 
@@ -40,9 +43,13 @@ class Candidate:
 
 
 def rate_class(bitrate_bps: float | None) -> int | None:
-    """The class of a bitrate, by `EDGES_BPS`, an edge belonging to what is below it; ``None`` for
-    none: rows of unknown rate are a class of their own."""
-    return None if bitrate_bps is None else bisect_left(EDGES_BPS, bitrate_bps)
+    """The place in `CLASSES` of a bitrate; ``None`` for none: rows of unknown rate are a class of
+    their own."""
+    if bitrate_bps is None:
+        return None
+    *starts, last = EDGES_BPS
+    begun = sum(bitrate_bps >= edge * (1 - _SLACK) for edge in starts)
+    return begun + (bitrate_bps > last * (1 + _SLACK))
 
 
 def best(candidates: Iterable[Candidate], direction: str, bold: Bold) -> set[int]:
