@@ -19,7 +19,7 @@ COMMANDS = [
     line.split("#")[0].strip()
     for language, body in BLOCKS
     if language == "sh"
-    for line in body.splitlines()
+    for line in body.replace("\\\n", " ").splitlines()
     if line.startswith(("sqbench", "python -m"))
 ] + list(re.findall(r"\| `(sqbench [^`]+)`", TEXT))
 
