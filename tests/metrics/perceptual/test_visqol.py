@@ -66,7 +66,9 @@ def changed(kind: str) -> tuple[Samples, Samples]:
 @pytest.mark.parametrize("name", MODES)
 def test_as_the_package(name: str, kind: str, package: Any) -> None:
     measured = pair(*changed(kind))
-    assert catalogue.get(name).measure(measured) == pytest.approx(package(name, measured), abs=1e-6)
+    # The speech mode's lattice is float32: 1.9e-6 apart on a stretched clip with AVX2.
+    near = pytest.approx(package(name, measured), abs=1e-5 if name == "visqol-speech" else 1e-6)
+    assert catalogue.get(name).measure(measured) == near
 
 
 def test_the_spectrogram_is_that_of_the_recursion() -> None:
