@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import broken_parts
 import numpy as np
 import pytest
 import soundfile
+from blind_tests import Inline
 
 pytest.importorskip("matplotlib", reason="the extra 'plots' is not installed")
 
@@ -31,15 +32,6 @@ from sqcodec.errors import InputError
 
 HOSTILE = 'sub/<img src=x onerror="alert(1)">&.wav'
 SECONDS = 1.25
-
-
-class Inline:
-    """An executor in this process."""
-
-    def map(
-        self, function: Callable[[Any], Any], items: Iterable[Any]
-    ) -> Iterator[tuple[int, Any]]:
-        yield from ((at, function(item)) for at, item in enumerate(items))
 
 
 class Clips(Source):

@@ -6,10 +6,13 @@ import argparse
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqbench.cli.arguments import path
 from sqbench.cli.run import add_codec, add_data, add_device, add_weights
+
+if TYPE_CHECKING:
+    from sqbench.engine.jobs import Selection
 
 
 def add(commands: Any) -> None:
@@ -74,24 +77,31 @@ def handle(options: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def _encode(options: argparse.Namespace) -> int:
-    """The number of clips that failed, and of codecs that did not load."""
-    from sqbench.cli.run import check_device
+def _selected(options: argparse.Namespace) -> tuple[list[str], Selection]:
+    """The codecs and the clips that are asked for, checked before anything is loaded."""
+    from sqbench.cli.run import check_device, chosen
     from sqbench.data.resolve import open_source
     from sqbench.engine.jobs import select
-    from sqbench.engine.options import Options
-    from sqbench.engine.systems.names import expand
-    from sqbench.engine.systems.opening import check_names, open_system
+    from sqbench.engine.systems.opening import check_names
     from sqbench.errors import InputError
-    from sqbench.report.progress import Display
-    from sqbench.tokens.run import tokenize
 
-    codecs = expand(options.codec)
+    codecs = chosen(options.codec)
     check_names(codecs, options.weights)
     check_device(options.device)
     if options.limit is not None and options.limit < 1:
         raise InputError("limit", expected="at least 1", found=str(options.limit))
-    selection = select(open_source(options.data, domain=options.domain), (), options.limit)
+    return codecs, select(open_source(options.data, domain=options.domain), (), options.limit)
+
+
+def _encode(options: argparse.Namespace) -> int:
+    """The number of clips that failed, and of codecs that did not load."""
+    from sqbench.engine.options import Options
+    from sqbench.engine.systems.opening import open_system
+    from sqbench.errors import InputError
+    from sqbench.report.progress import Display
+    from sqbench.tokens.run import tokenize
+
+    codecs, selection = _selected(options)
     settings = Options(weights=options.weights, device=options.device)
     failed = 0
     with Display() as display:
@@ -114,22 +124,13 @@ def _encode(options: argparse.Namespace) -> int:
 
 def _robustness(options: argparse.Namespace) -> int:
     """Probe and print; 2 if clips failed or a codec did not load."""
-    from sqbench.cli.run import check_device, chosen
-    from sqbench.data.resolve import open_source
-    from sqbench.engine.jobs import select
-    from sqbench.engine.systems.opening import check_names
     from sqbench.errors import InputError
     from sqbench.report import render
     from sqbench.report.progress import Display
     from sqbench.tokens import robustness_report as report
     from sqbench.tokens.robustness import Probed, opened, probe
 
-    codecs = chosen(options.codec)
-    check_names(codecs, options.weights)
-    check_device(options.device)
-    if options.limit is not None and options.limit < 1:
-        raise InputError("limit", expected="at least 1", found=str(options.limit))
-    selection = select(open_source(options.data, domain=options.domain), (), options.limit)
+    codecs, selection = _selected(options)
     probed, failed = [], 0
     with Display() as display:
         for name in codecs:
